@@ -1,0 +1,78 @@
+import type { TokenUsage } from "./usage.ts";
+
+/**
+ * A language model: the port that every provider implements. Implementations do not retry, and
+ * throw an {@link AppError} (codes: see model-errors.ts) when no complete answer can be had.
+ */
+export interface LanguageModel {
+  /** Such as `openai` or `demo`. */
+  readonly provider: string;
+  /** As the provider names it, such as `gpt-5-mini`. */
+  readonly model: string;
+  /**
+   * Asks once and yields the answer as it arrives; the last event is always `finish`.
+   * An abort of `signal` ends the call, down to the socket, with the signal's reason.
+   */
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+}
+
+export interface ModelRequest {
+  /** What the call is for; providers may not answer differently, but meters tell them apart. */
+  readonly operation: "reply" | "title";
+  readonly messages: readonly ModelMessage[];
+  /** Tools that the model may call; empty means that it must answer in text. */
+  readonly tools: readonly ToolDefinition[];
+  /** The user's, for a model that words dates and units itself. */
+  readonly locale: string;
+}
+
+export type ModelMessage =
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: string }
+  | {
+      readonly role: "assistant";
+      readonly content: string;
+      readonly toolCalls: readonly ModelToolCall[];
+    }
+  /** The outcome of one tool call; follows the assistant message that asked for it. */
+  | {
+      readonly role: "tool";
+      readonly toolCallId: string;
+      readonly toolName: string;
+      /** JSON text of the result, or the error's text. */
+      readonly content: string;
+      readonly isError: boolean;
+    };
+
+export interface ModelToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text as the model wrote it: it may be malformed. */
+  readonly arguments: string;
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema (draft 2020-12) of the arguments, an object. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export type ModelEvent =
+  | { readonly type: "text_delta"; readonly text: string }
+  /** A complete call; calls come in the order the model made them. */
+  | { readonly type: "tool_call"; readonly call: ModelToolCall }
+  | {
+      readonly type: "finish";
+      readonly reason: FinishReason;
+      /** Absent when the provider does not say. */
+      readonly usage?: TokenUsage;
+    };
+
+/**
+ * - `stop`: the answer is complete (a refusal in words is a complete answer).
+ * - `tool_calls`: the model waits for the results of its calls.
+ * - `length`: cut off at a token limit.
+ * - `content_filter`: withheld or cut off by the provider's filter.
+ */
+export type FinishReason = "stop" | "tool_calls" | "length" | "content_filter";

@@ -21,6 +21,11 @@ const KINDS = {
     retryable: false,
     message: "The model provider's content filter withheld the answer. Word the message differently.",
   },
+  model_rounds: {
+    code: "failed_precondition",
+    retryable: false,
+    message: "The model kept asking for tools and never answered. Ask for less at once.",
+  },
   model_interrupted: {
     code: "unavailable",
     retryable: true,

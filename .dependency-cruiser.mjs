@@ -1,0 +1,81 @@
+// The layers: arrows point at the core, adapters do not know each other, only app.ts knows them all.
+const adapters = "^src/(providers|tools|stores)/";
+const drivers = "^(node:(http|https|net|fs|sqlite|child_process|dns)|(http|https|net|fs|child_process|dns)$)";
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "core-is-pure",
+      comment: "The core knows no adapter, no transport, no generated code, no configuration.",
+      severity: "error",
+      from: { path: "^src/core/" },
+      to: { path: "^(src|bots|scripts|migrations)/", pathNot: "^src/core/" },
+    },
+    {
+      name: "core-has-no-driver",
+      comment: "No network, file or database in the core, and no package but zod.",
+      severity: "error",
+      from: { path: "^src/core/" },
+      to: { path: [drivers, "node_modules/(?!zod/)"] },
+    },
+    {
+      name: "adapters-do-not-know-each-other",
+      severity: "error",
+      from: { path: "^src/(providers|tools|stores)/([^/]+)/" },
+      to: { path: adapters, pathNot: "^src/$1/($2/|[^/]+\\.ts$)" },
+    },
+    {
+      name: "adapters-know-the-core-only",
+      severity: "error",
+      from: { path: adapters },
+      to: { path: "^(src|bots|scripts)/", pathNot: ["^src/core/", "^src/net/", adapters] },
+    },
+    {
+      name: "transport-knows-the-core-only",
+      severity: "error",
+      from: { path: "^src/transport/" },
+      to: { path: "^(src|bots|scripts|migrations)/", pathNot: "^src/(core|gen|transport)/" },
+    },
+    {
+      name: "clients-know-the-contract-only",
+      severity: "error",
+      from: { path: "^(src/cli|bots)/" },
+      to: { path: "^(src|scripts|migrations)/", pathNot: "^src/(cli/|gen/|config\\.ts)" },
+    },
+    {
+      name: "only-app-composes",
+      comment: "app.ts is the composition root: nothing but the programs' entry points imports it.",
+      severity: "error",
+      from: { pathNot: "^(src/main\\.ts|scripts/|tests/)" },
+      to: { path: "^src/app\\.ts$" },
+    },
+    {
+      name: "nothing-imports-scripts",
+      severity: "error",
+      from: { pathNot: "^scripts/" },
+      to: { path: "^scripts/" },
+    },
+    {
+      name: "no-development-packages",
+      comment: "What the server runs on is a dependency, not a development one.",
+      severity: "error",
+      from: { path: "^(src|bots|migrations)/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(dist|coverage)/" },
+    tsPreCompilationDeps: true,
+    parser: "swc",
+    enhancedResolveOptions: {
+      extensions: [".ts", ".mjs", ".js", ".json"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+      mainFields: ["module", "main"],
+    },
+  },
+};

@@ -1,0 +1,79 @@
+# `make help` lists the targets. Everything runs on the Node.js that npm installs with the project.
+# Recipes that take files as prerequisites run only when one of those has changed.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export npm_config_loglevel ?= error
+export PATH := ./node_modules/.bin:$(PATH)
+
+CONTRACT := $(shell find proto -name '*.proto' -o -name 'buf*.yaml')
+SOURCES := $(shell find src migrations -name '*.ts')
+JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
+
+INSTALLED := node_modules/.package-lock.json
+GENERATED := node_modules/.cache/parley/generated
+BUILT := dist/main.js
+
+$(INSTALLED): package.json package-lock.json .npmrc
+	@echo "Installing packages (the first time takes about half a minute) ..."
+	@npm ci --no-audit --no-fund
+	@touch $@
+
+$(GENERATED): $(CONTRACT) scripts/generate.mjs $(INSTALLED)
+	@node scripts/generate.mjs
+	@mkdir -p $(@D) && touch $@
+
+$(BUILT): $(SOURCES) $(GENERATED) scripts/build.mjs tsconfig.json
+	@node scripts/build.mjs
+
+##@ Run
+.PHONY: run
+run: $(BUILT) ## Install, build and start the server on http://127.0.0.1:8080; Ctrl-C stops it
+	@exec node dist/main.js
+
+.PHONY: build
+build: $(BUILT) ## Install and build, without starting
+
+.PHONY: smoke
+smoke: $(BUILT) ## Start the built server on a free port and ask it one question
+	@node scripts/smoke.mjs
+
+##@ Test
+.PHONY: test test-unit test-integration test-e2e test-coverage kill-test
+test: $(BUILT) ## Install what is needed and run the whole suite
+	@$(JEST)
+
+test-unit: $(GENERATED) ## Tests of single parts, in milliseconds
+	@$(JEST) tests/unit
+
+test-integration: $(GENERATED) ## Contract suites of the stores, providers and tools over real HTTP
+	@$(JEST) tests/contract tests/integration
+
+test-e2e: $(BUILT) ## The built programs, from outside
+	@$(JEST) tests/e2e tests/performance
+
+test-coverage: $(BUILT) ## The whole suite with a coverage report; src/core must keep 95 %
+	@$(JEST) --coverage
+
+kill-test: $(BUILT) ## Kill the server at random moments of turns (KILLS=50 SEED=1)
+	@node scripts/kill-test.mjs
+
+##@ Code
+.PHONY: check lint fmt generate clean help
+check: $(BUILT) ## Types, lint, format, layers, unused code, generated code
+	@npm run --silent check
+
+lint: $(INSTALLED) ## Lint and format check
+	@npm run --silent check:lint
+
+fmt: $(INSTALLED) ## Format, and mend what the linter can
+	@npm run --silent fmt
+
+generate: $(INSTALLED) ## Generate src/gen from proto/, refusing changes that break clients
+	@node scripts/generate.mjs
+
+clean: ## Remove what was installed and built; data/ stays
+	@rm -rf node_modules dist coverage
+
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,5 @@
+import type { SqliteMigration } from "../../src/stores/sqlite/migrate.ts";
+import { conversations } from "./0001-conversations.ts";
+
+/** All migrations, in the order of their versions. */
+export const sqliteMigrations: readonly SqliteMigration[] = [conversations];

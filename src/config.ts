@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs";
+import { z } from "zod";
+
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
+const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
+const timezone = z.string().refine(
+  (name) => {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: name });
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { error: "must be an IANA time zone name, such as Europe/Madrid" },
+);
+const locale = z.string().refine(
+  (tag) => {
+    try {
+      return new Intl.Locale(tag).toString() !== "";
+    } catch {
+      return false;
+    }
+  },
+  { error: "must be a BCP 47 language tag, such as en-GB" },
+);
+
+/** Every environment variable that Parley reads; .env.example explains each. */
+export const environmentSchema = z.object({
+  HOST: z.string().default("127.0.0.1"),
+  PORT: integer(0, 65_535).default(8080),
+  DATA_DIR: z.string().default("./data"),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(20),
+
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_MODEL: z.string().default("gpt-5-mini"),
+  OPENAI_BASE_URL: httpUrl().optional(),
+  OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
+
+  MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(32_000),
+  MAX_BODY_BYTES: integer(1_024, 64 * 1_048_576).default(1_048_576),
+  SESSION_TTL_MINUTES: integer(1).default(30),
+  HISTORY_TOKENS: integer(0).default(16_000),
+  MAX_TOOL_ROUNDS: integer(1, 100).default(15),
+  TURN_TIMEOUT_SECONDS: integer(1, 3_600).default(120),
+  TURN_WAIT_SECONDS: integer(1, 3_600).default(30),
+  TURN_LEASE_SECONDS: integer(1, 600).default(10),
+
+  DEFAULT_TIMEZONE: timezone.optional(),
+  DEFAULT_LOCALE: locale.default("en"),
+  WEATHER_API_KEY: z.string().optional(),
+  WEATHER_API_BASE_URL: httpUrl().default("https://api.weatherapi.com/v1"),
+  OPEN_METEO_GEOCODING_URL: httpUrl().default("https://geocoding-api.open-meteo.com/v1"),
+  OPEN_METEO_FORECAST_URL: httpUrl().default("https://api.open-meteo.com/v1"),
+  HOLIDAY_COUNTRY: z
+    .string()
+    .regex(/^[A-Za-z]{2}$/, "must be an ISO 3166-1 alpha-2 country code, such as ES")
+    .default("US"),
+  HOLIDAY_REGION: z.string().optional(),
+  HOLIDAY_CALENDAR_URL: httpUrl().optional(),
+
+  API_URL: httpUrl().default("http://127.0.0.1:8080"),
+  API_KEY: z.string().optional(),
+});
+
+export type Config = Readonly<z.output<typeof environmentSchema>>;
+
+/** Lists every problem of the configuration, one a line. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Checks the variables all at once; an empty one counts as not set.
+ *
+ * @throws ConfigError
+ */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const set = Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== "");
+  const parsed = environmentSchema.safeParse(Object.fromEntries(set));
+  if (parsed.success) return Object.freeze(parsed.data);
+  const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
+  throw new ConfigError(`The configuration has problems:\n${problems.join("\n")}\nSee .env.example.`);
+}
+
+/** The process's configuration: its environment, then the file .env where that leaves gaps. */
+export function loadConfig(): Config {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  return readConfig(process.env);
+}

@@ -1,0 +1,150 @@
+import { type AssistantRun, runAssistant } from "../assistant/loop.ts";
+import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
+import { systemPrompt } from "../assistant/system-prompt.ts";
+import type { ToolRegistry } from "../assistant/tool-registry.ts";
+import type { Clock } from "../clock.ts";
+import { deadline } from "../deadline.ts";
+import { AppError, toAppError } from "../errors.ts";
+import type { IdGenerator } from "../ids.ts";
+import type { Logger } from "../logger.ts";
+import type { LanguageModel } from "../model/language-model.ts";
+import type { ConversationStore } from "./conversation-store.ts";
+import { loadHistory } from "./history.ts";
+import { type EndedTurn, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
+
+export interface TurnSettings {
+  /** The deadline of a run, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How long a lease holds; it is renewed three times as often. In milliseconds. */
+  readonly leaseMs: number;
+  /** Model calls with tools in one turn. */
+  readonly maxRounds: number;
+  /** See {@link loadHistory}. */
+  readonly historyTokens: number;
+}
+
+export interface TurnExecutionDeps {
+  readonly store: ConversationStore;
+  readonly model: LanguageModel;
+  readonly tools: ToolRegistry;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  readonly settings: TurnSettings;
+}
+
+export type ExecutionResult =
+  | { readonly type: "ended"; readonly turn: EndedTurn }
+  /** The lease ran out and another run has the turn now. */
+  | { readonly type: "lost" }
+  /** `stop` aborted: the turn is left for another process to take over at once. */
+  | { readonly type: "stopped" };
+
+/** A turn that has crashed its process this often is not tried again. */
+const MAX_ATTEMPTS = 3;
+
+class LeaseLost extends Error {}
+
+/**
+ * Runs a turn that this process holds to its end, writing down each step before the next model
+ * call. A failure of the assistant ends the turn as `failed`.
+ *
+ * @throws AppError when the store fails: what became of the turn is then for its lease to settle.
+ */
+export async function executeTurn(
+  turn: RunningTurn,
+  deps: TurnExecutionDeps,
+  stop: AbortSignal,
+  log: Logger,
+): Promise<ExecutionResult> {
+  const { clock, settings, store } = deps;
+  const holder = turn.lease.holder;
+  const end = async (outcome: Exclude<TurnState, { state: "running" }>): Promise<ExecutionResult> => {
+    const now = clock.now();
+    if (!(await store.endTurn(turn, holder, outcome, now))) return { type: "lost" };
+    const { state: _, lease: __, ...base } = turn;
+    return { type: "ended", turn: { ...base, steps, updatedAt: now, ...outcome } };
+  };
+  const steps = [...turn.steps];
+
+  if (turn.attempts > MAX_ATTEMPTS) {
+    const error = new AppError("internal", "The server stopped several times while it worked on this.");
+    return end({ state: "failed", error: toTurnError(error) });
+  }
+
+  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
+  const lease = keepLease(turn, deps, log);
+  const signal = AbortSignal.any([timeout.signal, lease.lost]);
+  try {
+    const history = await loadHistory(store, turn, settings.historyTokens);
+    const stopWhen = [stepLimit(settings.maxRounds)];
+    const run: AssistantRun = {
+      model: deps.model,
+      tools: deps.tools,
+      messages: [
+        { role: "system", content: systemPrompt(turn.createdAt, turn.userLocale) },
+        ...history,
+        { role: "user", content: turn.user.content },
+      ],
+      steps: resumableSteps(turn.steps, stopWhen),
+      stopWhen,
+      user: turn.userLocale,
+      signal,
+      clock,
+      log,
+    };
+    for await (const event of runAssistant(run)) {
+      if (event.type === "step_done" || event.type === "step_pending") {
+        steps[event.index] = event.step;
+        const saved = await store.saveStep(turn, holder, event.index, event.step, clock.now());
+        if (!saved) return { type: "lost" };
+      }
+      if (event.type === "reply") {
+        const reply = { messageId: deps.ids.next(), content: event.content, createdAt: clock.now() };
+        return await end({ state: "completed", reply });
+      }
+    }
+    throw new Error("The assistant ended without a reply");
+  } catch (error) {
+    if (error instanceof LeaseLost) return { type: "lost" };
+    if (stop.aborted) {
+      await store.renewLease(turn, holder, clock.now());
+      return { type: "stopped" };
+    }
+    const failure = toAppError(error);
+    log.warn({ err: failure, code: failure.code }, "A turn failed");
+    return await end({ state: "failed", error: toTurnError(failure) });
+  } finally {
+    timeout.clear();
+    lease.release();
+  }
+}
+
+function timeoutError(ms: number): AppError {
+  const seconds = ms / 1000;
+  return new AppError(
+    "deadline_exceeded",
+    `The answer took longer than ${seconds} seconds. Ask for less at once, or raise TURN_TIMEOUT_SECONDS.`,
+  );
+}
+
+/** Renews the turn's lease until it is released; `lost` aborts when another holder has the turn. */
+function keepLease(turn: RunningTurn, { store, clock, settings }: TurnExecutionDeps, log: Logger) {
+  const lost = new AbortController();
+  const released = new AbortController();
+  const renew = async () => {
+    for (;;) {
+      await clock.sleep(settings.leaseMs / 3, released.signal);
+      try {
+        const expiresAt = clock.now() + settings.leaseMs;
+        if (await store.renewLease(turn, turn.lease.holder, expiresAt)) continue;
+        lost.abort(new LeaseLost());
+        return;
+      } catch (error) {
+        // Every write checks the holder, so going on is safe; the next renewal may succeed.
+        log.warn({ err: error }, "A turn's lease could not be renewed");
+      }
+    }
+  };
+  renew().catch(() => undefined);
+  return { lost: lost.signal, release: () => released.abort() };
+}

@@ -1,0 +1,274 @@
+import { AppError } from "../errors.ts";
+import { digest, type Id } from "../ids.ts";
+import type { Logger } from "../logger.ts";
+import type { Conversation, NewConversation } from "./conversation.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
+import { generateTitle, TITLE_TIMEOUT_MS } from "./title.ts";
+import {
+  type EndedTurn,
+  fromTurnError,
+  type Lease,
+  type NewTurn,
+  type RunningTurn,
+  type Turn,
+  type TurnRef,
+} from "./turn.ts";
+import { executeTurn, type TurnExecutionDeps, type TurnSettings } from "./turn-execution.ts";
+
+export interface TurnRunnerSettings extends TurnSettings {
+  /** How long a message waits for the turns before it, in milliseconds. */
+  readonly waitMs: number;
+}
+
+export interface TurnRunnerDeps extends TurnExecutionDeps {
+  readonly settings: TurnRunnerSettings;
+}
+
+export interface TurnRequest {
+  readonly turn: Omit<NewTurn, "lease">;
+  /** Makes the conversation when there is none yet. */
+  readonly ifMissing?: NewConversation;
+}
+
+export interface TurnResult {
+  readonly conversationId: Id;
+  readonly title: string;
+  readonly reply: string;
+}
+
+/** Messages that may wait for one conversation in one process. */
+const MAX_WAITING = 100;
+/** Between looks at a turn that another process runs, in milliseconds. */
+const POLL_MS = { first: 20, max: 500 };
+
+/**
+ * Brings turns to their end, each exactly once: one at a time in a conversation, in the order the
+ * messages came; repeated requests are attached to their turn; turns of crashed processes are taken
+ * over.
+ */
+export class TurnRunner {
+  readonly #deps: TurnRunnerDeps;
+  readonly #queue: KeyedQueue;
+  readonly #keyed = new Map<string, { requestHash: string; result: Promise<TurnResult> }>();
+  readonly #active = new Set<Promise<unknown>>();
+  readonly #stop = new AbortController();
+  #draining = false;
+
+  constructor(deps: TurnRunnerDeps) {
+    this.#deps = deps;
+    this.#queue = new KeyedQueue(deps.clock);
+  }
+
+  /**
+   * Runs the request's turn, or attaches the request to the turn that its key already made.
+   *
+   * @throws AppError that ended the turn; `aborted` when the conversation stays busy;
+   *   `invalid_argument` when the key was used for another request.
+   */
+  submit(request: TurnRequest, log: Logger): Promise<TurnResult> {
+    return this.#once(request.turn, () => this.#submit(request, log));
+  }
+
+  /** Attaches a request to a turn that is already stored. */
+  attach(stored: Turn, request: TurnRequest["turn"], log: Logger): Promise<TurnResult> {
+    return this.#once(request, () => this.#attach(stored, request.requestHash, log));
+  }
+
+  /** Takes over a turn whose lease has run out, and runs it to its end. */
+  takeOver(ref: TurnRef, log: Logger): Promise<void> {
+    const work = async () => {
+      const taken = await this.#takeOver(ref);
+      if (taken) await this.#run(taken, log);
+    };
+    return this.#track(work());
+  }
+
+  /**
+   * Takes no more turns, gives those at work `graceMs` to end, then lets go of them: another
+   * process, or this one started again, goes on with them.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#draining = true;
+    const grace = new AbortController();
+    const ended = Promise.allSettled(this.#active).finally(() => grace.abort());
+    await this.#deps.clock.sleep(graceMs, grace.signal).catch(() => undefined);
+    this.#stop.abort(stoppingError());
+    await ended;
+  }
+
+  /** Of requests with one key that come while the first is at work, all get the first one's result. */
+  #once(turn: TurnRequest["turn"], work: () => Promise<TurnResult>): Promise<TurnResult> {
+    if (turn.idempotencyKey === undefined) return this.#track(work());
+    const key = digest(turn.owner, turn.idempotencyKey);
+    const first = this.#keyed.get(key);
+    if (first) {
+      return first.requestHash === turn.requestHash ? first.result : Promise.reject(keyReusedError());
+    }
+    const result = this.#track(work()).finally(() => this.#keyed.delete(key));
+    this.#keyed.set(key, { requestHash: turn.requestHash, result });
+    return result;
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const tracked = work.finally(() => this.#active.delete(tracked));
+    this.#active.add(tracked);
+    return tracked;
+  }
+
+  async #submit(request: TurnRequest, log: Logger): Promise<TurnResult> {
+    const { clock, settings, store } = this.#deps;
+    if (this.#draining) throw stoppingError();
+    const until = clock.now() + settings.waitMs;
+    const limits = {
+      waitMs: settings.waitMs,
+      onTimeout: busyError,
+      maxWaiting: MAX_WAITING,
+      onFull: () =>
+        new AppError(
+          "resource_exhausted",
+          "Too many messages wait in this conversation. Send it again later.",
+        ),
+    };
+    return this.#queue.run(request.turn.conversationId, limits, async () => {
+      for (;;) {
+        if (this.#draining) throw stoppingError();
+        const begin = await store.beginTurn({ ...request.turn, lease: this.#newLease() }, request.ifMissing);
+        switch (begin.type) {
+          case "begun":
+            return this.#resultOf(await this.#run(begin.turn, log, begin.conversation));
+          case "duplicate":
+            return this.#attach(begin.turn, request.turn.requestHash, log);
+          case "busy":
+            if (!(await this.#settle(begin.running, until, log))) throw busyError();
+        }
+      }
+    });
+  }
+
+  async #attach(stored: Turn, requestHash: string, log: Logger): Promise<TurnResult> {
+    const { clock, settings, store } = this.#deps;
+    if (stored.requestHash !== requestHash) throw keyReusedError();
+    if (stored.state === "failed" && stored.error.retryable && !this.#draining) {
+      const reopened = await store.reopenTurn(stored, stored.updatedAt, this.#newLease(), clock.now());
+      if (reopened) return this.#resultOf(await this.#run(reopened, log));
+    }
+    const ended = await this.#settle(stored, clock.now() + settings.timeoutMs + settings.leaseMs, log);
+    if (!ended) throw busyError();
+    return this.#resultOf(ended);
+  }
+
+  /** Waits until the turn has ended, whoever runs it; undefined when it has not at `until`. */
+  async #settle(turn: Turn, until: number, log: Logger): Promise<EndedTurn | undefined> {
+    const { clock, store } = this.#deps;
+    let current: Turn | undefined = turn;
+    for (let pause = POLL_MS.first; ; pause = Math.min(pause * 2, POLL_MS.max)) {
+      if (!current) throw new Error(`Turn ${turn.id} has vanished from the store`);
+      if (current.state !== "running") return current;
+      const now = clock.now();
+      if (current.lease.expiresAt <= now) {
+        const taken = await this.#takeOver(current);
+        if (taken) return this.#run(taken, log);
+      }
+      if (now >= until) return undefined;
+      await clock.sleep(Math.min(pause, until - now), this.#stop.signal);
+      current = await store.findTurn(current);
+    }
+  }
+
+  /** Runs a turn that this process holds; the conversation gets its title beside it. */
+  async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<EndedTurn> {
+    const title = new AbortController();
+    const titled = this.#giveTitle(turn, known, title.signal, log);
+    try {
+      const result = await executeTurn(turn, this.#deps, this.#stop.signal, log);
+      if (result.type === "stopped") throw stoppingError();
+      if (result.type === "ended") {
+        if (result.turn.state === "failed") title.abort();
+        await titled;
+        return result.turn;
+      }
+      const { settings, clock } = this.#deps;
+      const ended = await this.#settle(turn, clock.now() + settings.timeoutMs + settings.leaseMs, log);
+      if (!ended) throw busyError();
+      return ended;
+    } finally {
+      title.abort();
+    }
+  }
+
+  /** Never rejects: a conversation without a title of its own keeps the one cut from its message. */
+  async #giveTitle(
+    turn: RunningTurn,
+    known: Conversation | undefined,
+    signal: AbortSignal,
+    log: Logger,
+  ): Promise<void> {
+    const { clock, model, store } = this.#deps;
+    try {
+      const conversation = known ?? (await store.findConversation(turn.owner, turn.conversationId));
+      if (conversation?.titleState !== "pending") return;
+      const title = await generateTitle(
+        model,
+        turn.user.content,
+        turn.userLocale.locale,
+        clock,
+        signal,
+      ).catch((error) => {
+        signal.throwIfAborted();
+        log.warn({ err: error }, "The model gave no title; it is cut from the message");
+        return conversation.title;
+      });
+      await store.setTitle(turn.conversationId, title);
+    } catch (error) {
+      // Without a reply the title waits for the next turn.
+      if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
+    }
+  }
+
+  async #resultOf(turn: EndedTurn): Promise<TurnResult> {
+    if (turn.state === "failed") throw fromTurnError(turn.error);
+    const { clock, store } = this.#deps;
+    for (;;) {
+      const conversation = await store.findConversation(turn.owner, turn.conversationId);
+      if (!conversation) throw new Error(`Conversation ${turn.conversationId} has vanished from the store`);
+      // Another process that runs the turn may still be naming the subject.
+      if (conversation.titleState === "final" || clock.now() > turn.updatedAt + TITLE_TIMEOUT_MS) {
+        return {
+          conversationId: turn.conversationId,
+          title: conversation.title,
+          reply: turn.reply.content,
+        };
+      }
+      await clock.sleep(POLL_MS.max, this.#stop.signal);
+    }
+  }
+
+  async #takeOver(ref: TurnRef): Promise<RunningTurn | undefined> {
+    if (this.#draining) throw stoppingError();
+    return this.#deps.store.takeOverTurn(ref, this.#newLease(), this.#deps.clock.now());
+  }
+
+  #newLease(): Lease {
+    const { clock, ids, settings } = this.#deps;
+    return { holder: ids.next(), expiresAt: clock.now() + settings.leaseMs };
+  }
+}
+
+function busyError(): AppError {
+  return new AppError(
+    "aborted",
+    "The conversation is still busy with an earlier message. Send it again later.",
+  );
+}
+
+function stoppingError(): AppError {
+  return new AppError("unavailable", "The server is stopping. Send the message again in a moment.");
+}
+
+function keyReusedError(): AppError {
+  return new AppError(
+    "invalid_argument",
+    "idempotency_key was already used for another request; use a new key for a new message",
+    { meta: { argument: "idempotency_key" } },
+  );
+}

@@ -1,0 +1,84 @@
+import type { Step } from "../assistant/step.ts";
+import type { UserLocale } from "../context.ts";
+import { AppError, type ErrorCode } from "../errors.ts";
+import type { Id } from "../ids.ts";
+
+/** A turn's address. It starts with the conversation, by which a store may be sharded. */
+export interface TurnRef {
+  readonly conversationId: Id;
+  /** 1 for the conversation's first turn, then counted up without gaps. */
+  readonly seq: number;
+}
+
+/** The right of one process to run a turn; it must be renewed before it expires. */
+export interface Lease {
+  /** Unique to one run of the turn, so that a run knows whether the turn is still its own. */
+  readonly holder: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+}
+
+/** A message as it was said. */
+export interface StoredMessage {
+  readonly messageId: Id;
+  readonly content: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAt: number;
+}
+
+/** An {@link AppError} as it is stored; its cause is in the log. */
+export interface TurnError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/**
+ * What became of a turn. `running` turns have a lease; `completed` ones a reply; `failed` ones an
+ * error. A failed turn keeps its user message.
+ */
+export type TurnState =
+  | { readonly state: "running"; readonly lease: Lease }
+  | { readonly state: "completed"; readonly reply: StoredMessage }
+  | { readonly state: "failed"; readonly error: TurnError };
+
+/** What stays the same in all states of a turn. */
+export interface TurnBase extends TurnRef {
+  readonly id: Id;
+  readonly owner: string;
+  /** The number of messages of the conversation before this turn. */
+  readonly messageOffset: number;
+  /** Unique in the conversation. */
+  readonly idempotencyKey?: string;
+  /** Tells a repeated request from another one with the same key. */
+  readonly requestHash: string;
+  readonly userLocale: UserLocale;
+  /** As in SessionMetadata, where it was given. */
+  readonly platform?: string;
+  readonly user: StoredMessage;
+  readonly steps: readonly Step[];
+  /** How often a run of this turn was begun: more than once after crashes. */
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export type Turn = TurnBase & TurnState;
+export type RunningTurn = TurnBase & Extract<TurnState, { state: "running" }>;
+export type EndedTurn = TurnBase & Exclude<TurnState, { state: "running" }>;
+
+/** A turn to begin; the store numbers it. */
+export type NewTurn = Omit<
+  RunningTurn,
+  "seq" | "messageOffset" | "steps" | "attempts" | "state" | "updatedAt"
+>;
+
+export function toTurnError(error: AppError): TurnError {
+  const { code, publicMessage, retryable, meta } = error;
+  return { code, message: publicMessage, retryable, meta };
+}
+
+export function fromTurnError(error: TurnError): AppError {
+  return new AppError(error.code, error.message, { retryable: error.retryable, meta: error.meta });
+}

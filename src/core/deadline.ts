@@ -1,0 +1,41 @@
+import type { Clock } from "./clock.ts";
+
+/** A signal that aborts by itself; `clear` must be called once it is no longer needed. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  clear(): void;
+}
+
+/**
+ * Aborts with `reason()` after `ms` milliseconds, or with the parent's reason when that aborts
+ * first.
+ */
+export function deadline(clock: Clock, ms: number, reason: () => unknown, parent?: AbortSignal): Deadline {
+  const controller = new AbortController();
+  const cleared = new AbortController();
+  const followParent = () => controller.abort(parent?.reason);
+  if (parent?.aborted) followParent();
+  else parent?.addEventListener("abort", followParent, { once: true });
+  const clear = () => {
+    cleared.abort();
+    parent?.removeEventListener("abort", followParent);
+  };
+  clock.sleep(ms, cleared.signal).then(
+    () => controller.abort(reason()),
+    () => undefined,
+  );
+  return { signal: controller.signal, clear };
+}
+
+/** Settles with `work`, or rejects with the signal's reason if that aborts first. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,9 @@
+import { pino } from "pino";
+import pretty from "pino-pretty";
+
+/** JSON lines on standard output; readable ones when that is a terminal. */
+export function createLogger(level: string, terminal = process.stdout.isTTY) {
+  const options = { level, base: undefined };
+  if (!terminal) return pino(options);
+  return pino(options, pretty({ sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" }));
+}

@@ -1,0 +1,146 @@
+import type { ModelEvent, ModelToolCall } from "../../core/model/language-model.ts";
+import { modelError } from "../../core/model/model-errors.ts";
+import type { TokenUsage } from "../../core/model/usage.ts";
+import { isJsonObject } from "./json.ts";
+
+/** What servers really send of OpenAI's `chat.completion.chunk`: any field may be missing or null. */
+export interface WireChunk {
+  readonly choices?: readonly WireChoice[] | null;
+  readonly usage?: WireUsage | null;
+}
+
+interface WireChoice {
+  readonly delta?: WireDelta | null;
+  readonly finish_reason?: string | null;
+}
+
+interface WireDelta {
+  /** A list of parts in some servers' reasoning models: not read. */
+  readonly content?: string | readonly unknown[] | null;
+  readonly refusal?: string | null;
+  readonly tool_calls?: readonly WireToolCall[] | null;
+  /** The name of `tool_calls` before there could be several. */
+  readonly function_call?: WireFunction | null;
+}
+
+interface WireToolCall {
+  readonly index?: number | null;
+  readonly id?: string | null;
+  readonly function?: WireFunction | null;
+}
+
+interface WireFunction {
+  readonly name?: string | null;
+  /** JSON text, in fragments; some servers send the object itself. */
+  readonly arguments?: string | object | null;
+}
+
+interface WireUsage {
+  readonly prompt_tokens?: number | null;
+  readonly completion_tokens?: number | null;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number | null } | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
+}
+
+/**
+ * The model's answer as events. Tool calls come out whole, after the last chunk.
+ *
+ * @param makeId gives the id of the call at a position of this answer, for servers that send none.
+ * @throws AppError `model_interrupted` when the chunks end before the answer does.
+ */
+export async function* decode(
+  chunks: AsyncIterable<WireChunk | null>,
+  makeId: (position: number) => string,
+): AsyncGenerator<ModelEvent> {
+  const toolCalls = new ToolCallAssembler();
+  let finishReason = "";
+  let usage: TokenUsage | undefined;
+
+  for await (const chunk of chunks) {
+    usage = decodeUsage(chunk?.usage) ?? usage;
+    const choice = chunk?.choices?.[0];
+    finishReason = choice?.finish_reason || finishReason;
+    const delta = choice?.delta;
+    if (!delta) continue;
+    for (const text of [delta.content, delta.refusal]) {
+      if (typeof text === "string" && text !== "") yield { type: "text_delta", text };
+    }
+    for (const call of delta.tool_calls ?? []) toolCalls.add(call);
+    if (delta.function_call) toolCalls.add({ index: 0, function: delta.function_call });
+  }
+
+  if (finishReason === "" || finishReason === "error") {
+    throw modelError("model_interrupted", new Error("The stream ended before the model had finished."));
+  }
+  const cutOff = finishReason === "length" || finishReason === "content_filter" ? finishReason : undefined;
+  // A cut may have hit the last call anywhere.
+  const calls = cutOff ? [] : toolCalls.finish(makeId);
+  for (const call of calls) yield { type: "tool_call", call };
+  // Many servers say "stop" with tool calls, and some have reasons of their own, such as "eos".
+  const reason = cutOff ?? (calls.length > 0 ? "tool_calls" : "stop");
+  yield { type: "finish", reason, ...(usage && { usage }) };
+}
+
+function decodeUsage(usage: WireUsage | null | undefined): TokenUsage | undefined {
+  if (typeof usage?.prompt_tokens !== "number" || typeof usage.completion_tokens !== "number")
+    return undefined;
+  return {
+    inputTokens: usage.prompt_tokens,
+    outputTokens: usage.completion_tokens,
+    cachedInputTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+  };
+}
+
+interface OpenCall {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/**
+ * Puts tool calls together from their fragments. OpenAI sends id and name with a call's first
+ * fragment and its index with each. Other servers send calls whole, all with index 0 or without
+ * one, repeat the name, or leave out the id.
+ */
+class ToolCallAssembler {
+  private readonly calls: OpenCall[] = [];
+  private readonly latestByIndex = new Map<number, OpenCall>();
+
+  add({ index, id, function: fn }: WireToolCall): void {
+    const fragment: OpenCall = {
+      id: id ?? "",
+      name: fn?.name ?? "",
+      arguments:
+        typeof fn?.arguments === "object" ? JSON.stringify(fn.arguments ?? "") : (fn?.arguments ?? ""),
+    };
+    const open = typeof index === "number" ? this.latestByIndex.get(index) : this.calls.at(-1);
+    if (open && !startsAnother(fragment, open)) {
+      open.id ||= fragment.id;
+      open.name ||= fragment.name;
+      open.arguments += fragment.arguments;
+      return;
+    }
+    this.calls.push(fragment);
+    if (typeof index === "number") this.latestByIndex.set(index, fragment);
+  }
+
+  /** The calls in the order the model made them, each with an id of its own. */
+  finish(makeId: (position: number) => string): ModelToolCall[] {
+    const ids = new Set<string>();
+    return this.calls.map(({ id, name, arguments: args }, position) => {
+      const uniqueId = id === "" || ids.has(id) ? makeId(position) : id;
+      ids.add(uniqueId);
+      // Several servers send nothing for a call without arguments.
+      return { id: uniqueId, name, arguments: args.trim() === "" ? "{}" : args };
+    });
+  }
+}
+
+/** Whether a fragment begins a new call although it has the index of an open one. */
+function startsAnother(fragment: OpenCall, open: OpenCall): boolean {
+  if (fragment.name === "" || open.name === "") return false;
+  if (fragment.name !== open.name) return true;
+  if (fragment.id !== "" && open.id !== "" && fragment.id !== open.id) return true;
+  return fragment.arguments !== "" && isJsonObject(open.arguments);
+}

@@ -1,0 +1,269 @@
+import type { Step } from "../../core/assistant/step.ts";
+import {
+  type Conversation,
+  conversationNotFound,
+  type NewConversation,
+} from "../../core/chat/conversation.ts";
+import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
+import type { Id } from "../../core/ids.ts";
+import type { Sql, SqliteDatabase } from "./database.ts";
+import {
+  type ConversationRow,
+  type TurnRequestColumn,
+  type TurnRow,
+  toConversation,
+  toRunningTurn,
+  toTurn,
+} from "./rows.ts";
+
+const SELECT_TURN = `
+  SELECT turns.*, conversations.id AS conversation_id
+  FROM turns JOIN conversations ON conversations.rowid = turns.conversation`;
+const THIS_TURN =
+  "conversation = (SELECT rowid FROM conversations WHERE id = :conversationId) AND seq = :seq";
+const HELD_BY = "state = 'running' AND lease_holder = :holder";
+
+/** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
+export class SqliteConversationStore implements ConversationStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async beginTurn(turn: NewTurn, ifMissing?: NewConversation): Promise<BeginOutcome> {
+    return this.#database.transaction((sql): BeginOutcome => {
+      if (ifMissing) insertConversation(sql, ifMissing);
+      const conversation = conversationRow(sql, turn.owner, turn.conversationId);
+      if (!conversation) throw conversationNotFound();
+      const duplicate = sql(`${SELECT_TURN} WHERE conversation = ? AND idempotency_key = ?`).get(
+        conversation.rowid,
+        turn.idempotencyKey ?? null,
+      );
+      if (duplicate) return { type: "duplicate", turn: toTurn(duplicate as unknown as TurnRow) };
+      const running = sql(`${SELECT_TURN} WHERE conversation = ? AND state = 'running'`).get(
+        conversation.rowid,
+      );
+      if (running) return { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
+
+      return insertTurn(sql, conversation, turn);
+    });
+  }
+
+  async saveStep(ref: TurnRef, holder: string, index: number, step: Step, now: number): Promise<boolean> {
+    return this.#update(
+      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)), updated_at = :now
+       WHERE ${THIS_TURN} AND ${HELD_BY} AND json_array_length(steps) >= :index`,
+      { ...address(ref), holder, index, step: JSON.stringify(step), now },
+    );
+  }
+
+  async endTurn(
+    ref: TurnRef,
+    holder: string,
+    outcome: Exclude<TurnState, { state: "running" }>,
+    now: number,
+  ): Promise<boolean> {
+    return this.#database.transaction((sql) => {
+      const { changes } = sql(
+        `UPDATE turns SET state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
+             updated_at = :now
+           WHERE ${THIS_TURN} AND ${HELD_BY}`,
+      ).run({
+        ...address(ref),
+        holder,
+        state: outcome.state,
+        outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
+        now,
+      });
+      if (changes === 0) return false;
+      if (outcome.state === "completed") {
+        sql(
+          `UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?)
+           WHERE id = ?`,
+        ).run(now, ref.conversationId);
+      }
+      return true;
+    });
+  }
+
+  async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
+    return this.#update(`UPDATE turns SET lease_expires_at = :expiresAt WHERE ${THIS_TURN} AND ${HELD_BY}`, {
+      ...address(ref),
+      holder,
+      expiresAt,
+    });
+  }
+
+  async takeOverTurn(ref: TurnRef, lease: Lease, now: number): Promise<RunningTurn | undefined> {
+    const expired = "state = 'running' AND lease_expires_at <= :now";
+    return this.#setRunning(ref, lease, now, expired, "attempts + 1", {});
+  }
+
+  async reopenTurn(
+    ref: TurnRef,
+    updatedAt: number,
+    lease: Lease,
+    now: number,
+  ): Promise<RunningTurn | undefined> {
+    const lastAndUnchanged = `state = 'failed' AND updated_at = :updatedAt
+       AND seq = (SELECT turn_count FROM conversations WHERE id = :conversationId)`;
+    return this.#setRunning(ref, lease, now, lastAndUnchanged, "1", { updatedAt });
+  }
+
+  async listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
+    return this.#database.run((sql) => {
+      const rows = sql(
+        `${SELECT_TURN} WHERE state = 'running' AND lease_expires_at <= ? ORDER BY lease_expires_at LIMIT ?`,
+      ).all(now, limit) as unknown as TurnRow[];
+      return rows.map(({ conversation_id, seq }) => ({ conversationId: conversation_id, seq }));
+    });
+  }
+
+  async findTurn(ref: TurnRef): Promise<Turn | undefined> {
+    return this.#turn(`${SELECT_TURN} WHERE ${THIS_TURN}`, address(ref));
+  }
+
+  async findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
+    return this.#turn(`${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`, {
+      owner,
+      idempotencyKey,
+    });
+  }
+
+  async listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
+    return this.#database.run((sql) => {
+      const rows = sql(
+        `${SELECT_TURN} WHERE conversations.id = ? AND seq BETWEEN ? AND ? ORDER BY turns.conversation, seq`,
+      ).all(conversationId, fromSeq, toSeq) as unknown as TurnRow[];
+      return rows.map(toTurn);
+    });
+  }
+
+  async findConversation(owner: string, id: Id): Promise<Conversation | undefined> {
+    return this.#database.run((sql) => {
+      const row = conversationRow(sql, owner, id);
+      return row && toConversation(row);
+    });
+  }
+
+  async listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
+    return this.#database.run((sql) => {
+      const rows = sql(
+        `SELECT * FROM conversations WHERE owner = :owner AND (created_at, id) < (:createdAt, :id)
+           ORDER BY created_at DESC, id DESC LIMIT :limit`,
+      ).all({
+        owner,
+        limit,
+        createdAt: after?.createdAt ?? Number.MAX_SAFE_INTEGER,
+        id: after?.id ?? "",
+      }) as unknown as ConversationRow[];
+      return rows.map(toConversation);
+    });
+  }
+
+  async setTitle(conversationId: Id, title: string): Promise<void> {
+    this.#update(
+      "UPDATE conversations SET title = :title, title_state = 'final' WHERE id = :id AND title_state = 'pending'",
+      { title, id: conversationId },
+    );
+  }
+
+  async ping(): Promise<void> {
+    this.#database.run((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
+  }
+
+  #update(text: string, values: Values): boolean {
+    return this.#database.run((sql) => sql(text).run(values).changes > 0);
+  }
+
+  #turn(text: string, values: Values): Turn | undefined {
+    return this.#database.run((sql) => {
+      const row = sql(text).get(values);
+      return row && toTurn(row as unknown as TurnRow);
+    });
+  }
+
+  #setRunning(
+    ref: TurnRef,
+    lease: Lease,
+    now: number,
+    condition: string,
+    attempts: string,
+    values: Values,
+  ): RunningTurn | undefined {
+    return this.#database.transaction((sql) => {
+      const { changes } = sql(
+        `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = :holder,
+             lease_expires_at = :expiresAt, attempts = ${attempts}, updated_at = :now
+           WHERE ${THIS_TURN} AND ${condition}`,
+      ).run({ ...address(ref), ...values, holder: lease.holder, expiresAt: lease.expiresAt, now });
+      if (changes === 0) return undefined;
+      const row = sql(`${SELECT_TURN} WHERE ${THIS_TURN}`).get(address(ref));
+      return toRunningTurn(row as unknown as TurnRow);
+    });
+  }
+}
+
+type Values = Record<string, string | number | null>;
+
+function address(ref: TurnRef): Values {
+  return { conversationId: ref.conversationId, seq: ref.seq };
+}
+
+function insertConversation(sql: Sql, conversation: NewConversation): void {
+  sql(
+    `INSERT INTO conversations (id, owner, title, title_state, turn_count, message_count, created_at, updated_at)
+     VALUES (:id, :owner, :title, 'pending', 0, 0, :createdAt, :createdAt)
+     ON CONFLICT (id) DO NOTHING`,
+  ).run({ ...conversation });
+}
+
+function conversationRow(sql: Sql, owner: string, id: Id): ConversationRow | undefined {
+  const row = sql("SELECT * FROM conversations WHERE id = ? AND owner = ?").get(id, owner);
+  return row as unknown as ConversationRow | undefined;
+}
+
+function insertTurn(sql: Sql, conversation: ConversationRow, turn: NewTurn): BeginOutcome {
+  const seq = conversation.turn_count + 1;
+  const messageOffset = conversation.message_count;
+  const { user, userLocale, platform } = turn;
+  const request: TurnRequestColumn = { user, userLocale, platform };
+  sql(
+    `INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
+       request, state, lease_holder, lease_expires_at, created_at, updated_at)
+     VALUES (:conversation, :seq, :id, :owner, :idempotencyKey, :requestHash, :messageOffset,
+       :request, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
+  ).run({
+    conversation: conversation.rowid,
+    seq,
+    id: turn.id,
+    owner: turn.owner,
+    idempotencyKey: turn.idempotencyKey ?? null,
+    requestHash: turn.requestHash,
+    messageOffset,
+    request: JSON.stringify(request),
+    holder: turn.lease.holder,
+    expiresAt: turn.lease.expiresAt,
+    createdAt: turn.createdAt,
+  });
+  const updated = sql(
+    `UPDATE conversations
+     SET turn_count = ?, message_count = message_count + 1, updated_at = max(updated_at, ?)
+     WHERE rowid = ? RETURNING *`,
+  ).get(seq, turn.createdAt, conversation.rowid);
+  return {
+    type: "begun",
+    conversation: toConversation(updated as unknown as ConversationRow),
+    turn: {
+      ...turn,
+      seq,
+      messageOffset,
+      steps: [],
+      attempts: 1,
+      state: "running",
+      updatedAt: turn.createdAt,
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { IMessageType } from "@protobuf-ts/runtime";
+import { AppError } from "../../core/errors.ts";
+
+/** How one of Twirp's two encodings reads requests and writes responses. */
+export interface Codec {
+  readonly contentType: string;
+  /** @throws AppError `malformed` */
+  decode<T extends object>(type: IMessageType<T>, body: Uint8Array): T;
+  encode<T extends object>(type: IMessageType<T>, message: T): Uint8Array;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+const json: Codec = {
+  contentType: "application/json",
+  decode(type, body) {
+    return decoded("JSON", () => type.fromJson(JSON.parse(utf8.decode(body)), { ignoreUnknownFields: true }));
+  },
+  encode(type, message) {
+    // As the reference server in Go does: names as in the .proto file, default values written out.
+    const options = { useProtoFieldName: true, emitDefaultValues: true };
+    return Buffer.from(JSON.stringify(type.toJson(message, options)));
+  },
+};
+
+const protobuf: Codec = {
+  contentType: "application/protobuf",
+  decode(type, body) {
+    return decoded("protobuf", () => type.fromBinary(body));
+  },
+  encode(type, message) {
+    return type.toBinary(message);
+  },
+};
+
+/** The codec for a Content-Type header; its parameters and case do not matter. */
+export function codecFor(contentType: string | undefined): Codec | undefined {
+  const essence = contentType?.split(";", 1)[0]?.trim().toLowerCase();
+  return [json, protobuf].find((codec) => codec.contentType === essence);
+}
+
+function decoded<T>(format: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new AppError("malformed", `The request's body is not the ${format} of this method's request.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,340 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
+import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
+import { Aimock, type Reply } from "../../../support/aimock.ts";
+import { chunk, refusal, usageChunk } from "../../../support/raw-sse.ts";
+
+const KEY = "sk-secret-0123456789";
+const NEVER = new AbortController().signal;
+const QUESTION: ModelRequest = {
+  operation: "reply",
+  messages: [{ role: "user", content: "Is it warm in Bern or in Rome?" }],
+  tools: [],
+  locale: "en",
+};
+
+let aimock: Aimock;
+beforeAll(async () => {
+  aimock = await Aimock.start();
+});
+afterEach(() => expect(aimock.unused).toBe(0));
+afterAll(() => aimock.close());
+
+function model(options: Partial<OpenAIModelOptions> = {}) {
+  return createOpenAIModel({ apiKey: KEY, model: "gpt-5-mini", baseUrl: aimock.baseUrl, ...options });
+}
+
+function ask(reply: Reply, request = QUESTION): Promise<ModelEvent[]> {
+  aimock.script(reply);
+  return Array.fromAsync(model().stream(request, NEVER));
+}
+
+/** The answer's text, and its other events. */
+function summary(events: readonly ModelEvent[]) {
+  return {
+    text: events.map((event) => (event.type === "text_delta" ? event.text : "")).join(""),
+    rest: events.filter((event) => event.type !== "text_delta"),
+  };
+}
+
+describe("answers", () => {
+  test("text", async () => {
+    const events = await ask({
+      text: "It is warm in Rome, and cold in Bern.",
+      usage: { prompt_tokens: 12, completion_tokens: 9 },
+    });
+    expect(events.length).toBeGreaterThan(2);
+    expect(summary(events)).toEqual({
+      text: "It is warm in Rome, and cold in Bern.",
+      rest: [
+        {
+          type: "finish",
+          reason: "stop",
+          usage: { inputTokens: 12, outputTokens: 9, cachedInputTokens: 0, reasoningTokens: 0 },
+        },
+      ],
+    });
+  });
+
+  test("cached and reasoning tokens", async () => {
+    const usage = {
+      prompt_tokens: 2006,
+      completion_tokens: 300,
+      total_tokens: 2306,
+      prompt_tokens_details: { cached_tokens: 1920 },
+      completion_tokens_details: { reasoning_tokens: 256 },
+    };
+    const events = await ask({ raw: [chunk({ content: "Hi" }), chunk({}, "stop"), usageChunk(usage)] });
+    expect(events.at(-1)).toEqual({
+      type: "finish",
+      reason: "stop",
+      usage: { inputTokens: 2006, outputTokens: 300, cachedInputTokens: 1920, reasoningTokens: 256 },
+    });
+  });
+
+  test("parallel tool calls, malformed arguments included", async () => {
+    const events = await ask({
+      text: "Let me look.",
+      toolCalls: [
+        { id: "call_a", name: "get_weather", arguments: { location: "Bern", days: 7 } },
+        { id: "call_b", name: "no_such_tool", arguments: '{"location":' },
+      ],
+    });
+    expect(summary(events)).toMatchObject({
+      text: "Let me look.",
+      rest: [
+        { call: { id: "call_a", name: "get_weather", arguments: '{"location":"Bern","days":7}' } },
+        { call: { id: "call_b", name: "no_such_tool", arguments: '{"location":' } },
+        { type: "finish", reason: "tool_calls" },
+      ],
+    });
+  });
+
+  test("tool calls with finish_reason stop", async () => {
+    const events = await ask({ toolCalls: [{ name: "now", arguments: {} }], finishReason: "stop" });
+    expect(events.at(-1)).toMatchObject({ reason: "tool_calls" });
+  });
+
+  test("ids made for calls that come without: unique in the answer and among answers, the same again", async () => {
+    const call = { index: 0, function: { name: "now", arguments: "{}" } };
+    const reply = { raw: [chunk({ tool_calls: [call, call] }), chunk({}, "stop")] };
+    const later = { ...QUESTION, messages: [...QUESTION.messages, ...QUESTION.messages] };
+    const ids = async (request: ModelRequest) =>
+      (await ask(reply, request)).flatMap((event) => (event.type === "tool_call" ? [event.call.id] : []));
+    const first = await ids(QUESTION);
+    expect(first).toHaveLength(2);
+    expect(new Set([...first, ...(await ids(later))]).size).toBe(4);
+    expect(await ids(QUESTION)).toEqual(first);
+  });
+
+  test("a refusal is the answer", async () => {
+    expect(summary(await ask(refusal("I can't help with that.")))).toEqual({
+      text: "I can't help with that.",
+      rest: [{ type: "finish", reason: "stop" }],
+    });
+  });
+
+  test.each(["length", "content_filter"])("finish_reason %s", async (reason) => {
+    const events = await ask({ text: "It is", finishReason: reason });
+    expect(summary(events)).toMatchObject({ text: "It is", rest: [{ type: "finish", reason }] });
+  });
+
+  test("an empty answer is an answer", async () => {
+    expect(await ask({ text: "" })).toMatchObject([{ type: "finish", reason: "stop" }]);
+  });
+
+  test("comments, CRLF and a missing [DONE] are no fault", async () => {
+    const last = JSON.stringify(chunk({}, "stop"));
+    const raw = [
+      ": ping\r\n\r\n",
+      `data: ${JSON.stringify(chunk({ content: "Hi" }))}\r\n\r\n`,
+      `data: ${last}`,
+    ];
+    expect(summary(await ask({ raw, ending: "end" }))).toMatchObject({
+      text: "Hi",
+      rest: [{ reason: "stop" }],
+    });
+  });
+});
+
+test("a stream under another content type is read all the same", async () => {
+  const headers = { "content-type": "text/plain" };
+  expect(summary(await ask({ headers, raw: [chunk({ content: "Hi" }), chunk({}, "stop")] })).text).toBe("Hi");
+});
+
+describe("failures", () => {
+  const HALF = chunk({ role: "assistant", content: "It is" });
+  const OVERLOADED = { error: { message: "The engine is overloaded", type: "server_error" } };
+  const stream = "text/event-stream";
+
+  test.each<[string, Reply, string]>([
+    ["disconnect in mid-stream", { text: "It is warm", disconnectAfterChunks: 2 }, "model_interrupted"],
+    [
+      "disconnect after tool calls",
+      { toolCalls: [{ name: "now", arguments: {} }], disconnectAfterChunks: 3 },
+      "model_interrupted",
+    ],
+    ["clean end without finish_reason", { raw: [HALF], ending: "end" }, "model_interrupted"],
+    ["[DONE] without finish_reason", { raw: [HALF] }, "model_interrupted"],
+    ["an empty stream", { raw: [], ending: "end" }, "model_interrupted"],
+    ["error in the stream", { raw: [HALF, OVERLOADED] }, "model_interrupted"],
+    [
+      "error event in the stream",
+      { raw: [HALF, `event: error\ndata: ${JSON.stringify(OVERLOADED)}\n\n`] },
+      "model_interrupted",
+    ],
+    ["malformed JSON in the stream", { raw: [HALF, 'data: {"choices": [\n\n'] }, "model_interrupted"],
+    ["disconnect before any answer", { raw: [], ending: "disconnect" }, "model_unavailable"],
+    ["status 500", { status: 500 }, "model_unavailable"],
+    ["status 503", { status: 503 }, "model_unavailable"],
+    ["status 408", { status: 408 }, "model_unavailable"],
+    ["status 409", { status: 409 }, "model_unavailable"],
+    ["status 429", { status: 429, code: "rate_limit_exceeded" }, "model_overloaded"],
+    ["no quota", { status: 429, code: "insufficient_quota" }, "model_rejected"],
+    ["status 400", { status: 400 }, "model_rejected"],
+    ["status 401", { status: 401 }, "model_rejected"],
+    ["status 403", { status: 403 }, "model_rejected"],
+    ["unknown model", { status: 404, code: "model_not_found" }, "model_rejected"],
+    [
+      "a web page for an error",
+      { status: 502, headers: { "content-type": "text/html" }, raw: ["<html>"], ending: "end" },
+      "model_unavailable",
+    ],
+    [
+      "a web page for an answer",
+      { headers: { "content-type": "text/html" }, raw: ["<html>"], ending: "end" },
+      "model_rejected",
+    ],
+    [
+      "the wrong API",
+      { headers: { "content-type": "application/json" }, raw: ['{"ok":true}'], ending: "end" },
+      "model_rejected",
+    ],
+    [
+      "an end after the usage alone",
+      { headers: { "content-type": stream }, raw: [usageChunk({ prompt_tokens: 1 })] },
+      "model_interrupted",
+    ],
+  ])("%s", async (_what, reply, reason) => {
+    const before = aimock.requests.length;
+    await expect(ask(reply)).rejects.toMatchObject({ name: "AppError", meta: { reason } });
+    expect(aimock.requests.length - before).toBe(1);
+  });
+
+  test("connection refused", async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const baseUrl = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/v1`;
+    await new Promise((resolve) => closed.close(resolve));
+    const asked = Array.fromAsync(model({ baseUrl }).stream(QUESTION, NEVER));
+    await expect(asked).rejects.toMatchObject({
+      meta: { reason: "model_unavailable" },
+      cause: { message: expect.stringContaining("ECONNREFUSED") },
+    });
+  });
+
+  test.each([
+    ["an unknown host", "ENOTFOUND"],
+    ["no connection in time", "UND_ERR_CONNECT_TIMEOUT"],
+    ["no answer in time", "UND_ERR_HEADERS_TIMEOUT"],
+  ])("%s, as Node's fetch reports it", async (_what, code) => {
+    const cause = Object.assign(new Error(code), { code });
+    const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    await expect(asked).rejects.toMatchObject({ meta: { reason: "model_unavailable" } });
+  });
+
+  test("the wait that the server asks for is in the error", async () => {
+    await expect(ask({ status: 429, retryAfterSeconds: 7 })).rejects.toMatchObject({
+      meta: { reason: "model_overloaded", retry_after_ms: "7000" },
+    });
+    const headers = { "content-type": "application/json", "retry-after-ms": "250" };
+    await expect(ask({ status: 503, headers, raw: ["{}"], ending: "end" })).rejects.toMatchObject({
+      meta: { reason: "model_unavailable", retry_after_ms: "250" },
+    });
+  });
+
+  test("the key is in no error, although the server repeats it", async () => {
+    const error = await ask({ status: 401, message: `Incorrect API key provided: ${KEY}` }).catch((e) => e);
+    expect(error.publicMessage).toContain("rejected");
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain(KEY);
+    expect(`${error} ${error.stack} ${JSON.stringify(error)}`).not.toContain(KEY);
+  });
+
+  test("the next request goes through", async () => {
+    await expect(ask({ text: "It is", disconnectAfterChunks: 1 })).rejects.toThrow();
+    expect(summary(await ask({ text: "Warm." })).text).toBe("Warm.");
+  });
+});
+
+describe("abort", () => {
+  test("before the call: nothing is sent", async () => {
+    const before = aimock.requests.length;
+    const reason = new Error("too late");
+    await expect(Array.fromAsync(model().stream(QUESTION, AbortSignal.abort(reason)))).rejects.toBe(reason);
+    expect(aimock.requests.length).toBe(before);
+  });
+
+  test("while the server is silent: the socket closes", async () => {
+    aimock.script({ raw: [], ending: "hang" });
+    const abort = new AbortController();
+    const reason = new Error("the turn is over");
+    const asked = Array.fromAsync(model().stream(QUESTION, abort.signal));
+    const received = await aimock.request(aimock.requests.length);
+    abort.abort(reason);
+    await expect(asked).rejects.toBe(reason);
+    await expect(received.outcome).resolves.toBe("broken");
+  });
+
+  test("in mid-answer: the socket closes", async () => {
+    aimock.script({ raw: [chunk({ content: "It is" })], ending: "hang" });
+    const abort = new AbortController();
+    const reason = new Error("the turn is over");
+    const events = model().stream(QUESTION, abort.signal)[Symbol.asyncIterator]();
+    expect(await events.next()).toMatchObject({ value: { text: "It is" } });
+    const next = events.next();
+    abort.abort(reason);
+    await expect(next).rejects.toBe(reason);
+    await expect(aimock.requests.at(-1)?.outcome).resolves.toBe("broken");
+  });
+
+  test("a reader who stops reading closes the socket, too", async () => {
+    aimock.script({ raw: [chunk({ content: "It is" })], ending: "hang" });
+    for await (const _event of model().stream(QUESTION, NEVER)) break;
+    await expect(aimock.requests.at(-1)?.outcome).resolves.toBe("broken");
+  });
+});
+
+describe("requests", () => {
+  test("hold the key, the model and the tools; a fetch of one's own is used", async () => {
+    aimock.script({ text: "Hi" });
+    const urls: string[] = [];
+    const own: typeof fetch = (url, init) => {
+      urls.push(String(url));
+      return fetch(url, init);
+    };
+    const tool = { name: "now", description: "The time.", parameters: { type: "object" } };
+    const asked = model({ fetch: own, maxOutputTokens: 9 });
+    await Array.fromAsync(asked.stream({ ...QUESTION, tools: [tool] }, NEVER));
+    expect(asked).toMatchObject({ provider: "openai", model: "gpt-5-mini" });
+    expect(urls).toEqual([`${aimock.baseUrl}/chat/completions`]);
+    expect(aimock.requests.at(-1)).toMatchObject({
+      headers: { authorization: `Bearer ${KEY}` },
+      body: {
+        model: "gpt-5-mini",
+        messages: QUESTION.messages,
+        tools: [{ type: "function", function: tool }],
+        max_tokens: 9,
+        stream: true,
+        stream_options: { include_usage: true },
+      },
+    });
+  });
+
+  test("go to OpenAI when no base URL is given, whatever the environment says", async () => {
+    const environment = process.env;
+    process.env = {
+      ...environment,
+      OPENAI_BASE_URL: aimock.baseUrl,
+      OPENAI_ORG_ID: "org",
+      OPENAI_PROJECT_ID: "p",
+    };
+    try {
+      const sent: Request[] = [];
+      const refuse: typeof fetch = (url, init) => {
+        sent.push(new Request(url, init));
+        return Promise.resolve(new Response("{}", { status: 400 }));
+      };
+      const openai = createOpenAIModel({ apiKey: KEY, model: "m", fetch: refuse });
+      await expect(Array.fromAsync(openai.stream(QUESTION, NEVER))).rejects.toThrow();
+      expect(sent.map(({ url }) => url)).toEqual(["https://api.openai.com/v1/chat/completions"]);
+      expect(sent[0]?.headers.get("openai-organization")).toBeNull();
+      expect(sent[0]?.headers.get("openai-project")).toBeNull();
+    } finally {
+      process.env = environment;
+    }
+  });
+});

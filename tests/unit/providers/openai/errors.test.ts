@@ -1,0 +1,108 @@
+import { inspect } from "node:util";
+import { describe, expect, test } from "@jest/globals";
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { toModelError } from "../../../../src/providers/openai/errors.ts";
+
+const KEY = "sk-secret-0123456789";
+
+function status(code: number, error: object = { message: "No." }, headers: Record<string, string> = {}) {
+  return toModelError(APIError.generate(code, { error }, undefined, new Headers(headers)), KEY);
+}
+
+describe("kinds", () => {
+  test.each([
+    [400, "model_rejected"],
+    [401, "model_rejected"],
+    [403, "model_rejected"],
+    [404, "model_rejected"],
+    [413, "model_rejected"],
+    [422, "model_rejected"],
+    [408, "model_unavailable"],
+    [409, "model_unavailable"],
+    [429, "model_overloaded"],
+    [500, "model_unavailable"],
+    [503, "model_unavailable"],
+    [529, "model_unavailable"],
+  ])("status %d is %s", (code, reason) => {
+    const error = status(code);
+    expect(error.meta).toEqual({ reason });
+    expect(error.retryable).toBe(reason !== "model_rejected");
+  });
+
+  test.each([
+    { code: "insufficient_quota" },
+    { type: "insufficient_quota", code: null },
+    { code: "billing_not_active" },
+  ])("status 429 with %j is model_rejected", (error) => {
+    expect(status(429, error)).toMatchObject({ retryable: false, meta: { reason: "model_rejected" } });
+  });
+
+  test.each([
+    ["a failed connection", new APIConnectionError({ message: undefined }), "model_unavailable"],
+    ["a time-out", new APIConnectionTimeoutError(), "model_unavailable"],
+    [
+      "an error in the stream",
+      new APIError(undefined, { message: "Oops" }, undefined, undefined),
+      "model_interrupted",
+    ],
+    ["malformed JSON in the stream", new SyntaxError("Error reading response"), "model_interrupted"],
+    ["a broken stream", new TypeError("terminated"), "model_interrupted"],
+    ["anything else that is thrown", "terminated", "model_interrupted"],
+  ])("%s", (_what, error, reason) => {
+    expect(toModelError(error, KEY)).toMatchObject({ code: "unavailable", meta: { reason } });
+  });
+});
+
+describe("the wait that the server asks for", () => {
+  const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+
+  test.each<[Record<string, string>, string | undefined]>([
+    [{ "retry-after": "2" }, "2000"],
+    [{ "retry-after": "1.5" }, "1500"],
+    [{ "retry-after-ms": "70.2", "retry-after": "1" }, "71"],
+    [{ "retry-after-ms": "soon", "retry-after": "1" }, "1000"],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, "30000"],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", date }, undefined],
+    [{ "retry-after": date }, undefined],
+    [{ "retry-after": "-1" }, undefined],
+    [{ "retry-after": "" }, undefined],
+    [{}, undefined],
+  ])("%j", (headers, wait) => {
+    expect(status(503, {}, headers).meta.retry_after_ms).toBe(wait);
+  });
+});
+
+describe("what the log sees", () => {
+  test("the provider's words, the status and the request id", () => {
+    const error = status(404, { message: "No such model." }, { "x-request-id": "req_1" });
+    expect(error.cause).toMatchObject({ message: "404 No such model.", status: 404, requestId: "req_1" });
+  });
+
+  test("why a connection failed", () => {
+    const refused = new Error("connect ECONNREFUSED 127.0.0.1:1");
+    const error = new APIConnectionError({
+      message: undefined,
+      cause: new TypeError("fetch failed", { cause: refused }),
+    });
+    expect(toModelError(error, KEY).cause).toMatchObject({
+      message: "Connection error. fetch failed connect ECONNREFUSED 127.0.0.1:1",
+    });
+  });
+
+  test("not a whole web page", () => {
+    expect(String(status(502, { message: "<html>".repeat(1000) }).cause).length).toBeLessThan(600);
+  });
+
+  test("never the key, however closely one looks", () => {
+    const error = status(401, { message: `Incorrect API key provided: ${KEY}.` }, { "x-echo": KEY });
+    expect(String(error)).not.toContain(KEY);
+    expect(JSON.stringify(error)).not.toContain(KEY);
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain(KEY);
+    expect(String(error.cause)).toContain("Incorrect API key provided: [API key].");
+  });
+
+  test("never a part of the key that the cut would leave", () => {
+    const error = status(401, { message: "x".repeat(490) + KEY });
+    expect(inspect(error, { depth: null })).not.toContain(KEY.slice(0, 6));
+  });
+});

@@ -56,7 +56,7 @@ export const environmentSchema = z.object({
   HOLIDAY_COUNTRY: z
     .string()
     .regex(/^[A-Za-z]{2}$/, "must be an ISO 3166-1 alpha-2 country code, such as ES")
-    .default("US"),
+    .optional(),
   HOLIDAY_REGION: z.string().optional(),
   HOLIDAY_CALENDAR_URL: httpUrl().optional(),
 

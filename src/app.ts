@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import { sqliteMigrations } from "../migrations/sqlite/index.ts";
+import type { Config } from "./config.ts";
+import type { Tool } from "./core/assistant/tool.ts";
+import { ToolRegistry } from "./core/assistant/tool-registry.ts";
+import { ChatService } from "./core/chat/chat-service.ts";
+import { sweepExpiredTurns } from "./core/chat/sweeper.ts";
+import { TurnRunner } from "./core/chat/turn-runner.ts";
+import type { Clock } from "./core/clock.ts";
+import { randomIds } from "./core/ids.ts";
+import type { Logger } from "./core/logger.ts";
+import type { LanguageModel } from "./core/model/language-model.ts";
+import { httpClient } from "./net/http-client.ts";
+import { createDemoModel } from "./providers/demo/index.ts";
+import { createOpenAIModel } from "./providers/openai/index.ts";
+import { SqliteConversationStore } from "./stores/sqlite/conversation-store.ts";
+import { SqliteDatabase } from "./stores/sqlite/database.ts";
+import { migrate } from "./stores/sqlite/migrate.ts";
+import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
+import { systemClock } from "./system-clock.ts";
+import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
+import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
+import { openMeteo, weatherApi, weatherTool } from "./tools/weather/index.ts";
+import { Readiness } from "./transport/health.ts";
+import { HttpServer } from "./transport/http-server.ts";
+import { bindChatService } from "./transport/twirp/chat.ts";
+import { TwirpRouter } from "./transport/twirp/router.ts";
+
+export interface AppDeps {
+  readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
+  readonly clock?: Clock;
+  /** Default: as the configuration says. */
+  readonly model?: LanguageModel;
+}
+
+/** A running server. */
+export interface App {
+  readonly url: string;
+  /** Takes no more work, lets the turns at work end, and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: the only place that knows which adapter stands behind which port. */
+export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
+  const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
+  for (const { version, name } of migrate(database, sqliteMigrations)) {
+    log.info({}, `The database is at schema version ${version} now (${name})`);
+  }
+  const store = new SqliteConversationStore(database);
+  const sessions = new SqliteSessionStore(database, config.SESSION_TTL_MINUTES * 60_000);
+  const model = deps.model ?? createModel(config);
+  const tools = new ToolRegistry(createTools(config));
+  const ids = randomIds(clock.now);
+  const leaseMs = config.TURN_LEASE_SECONDS * 1000;
+
+  const runner = new TurnRunner({
+    store,
+    model,
+    tools,
+    clock,
+    ids,
+    settings: {
+      timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
+      waitMs: config.TURN_WAIT_SECONDS * 1000,
+      leaseMs,
+      maxRounds: config.MAX_TOOL_ROUNDS,
+      historyTokens: config.HISTORY_TOKENS,
+    },
+  });
+  const chat = new ChatService({
+    store,
+    sessions,
+    runner,
+    clock,
+    ids,
+    settings: {
+      maxMessageChars: config.MAX_MESSAGE_CHARS,
+      defaultLocale: {
+        timezone: config.DEFAULT_TIMEZONE ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+        locale: config.DEFAULT_LOCALE,
+      },
+    },
+  });
+  const readiness = new Readiness([{ name: "conversations", check: () => store.ping() }]);
+  const server = new HttpServer({
+    router: new TwirpRouter([bindChatService(chat)]),
+    readiness,
+    log,
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    newRequestId: ids.next,
+  });
+
+  const sweeping = new AbortController();
+  const url = await server.listen(config.HOST, config.PORT).catch((error) => {
+    database.close();
+    throw error;
+  });
+  const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
+  readiness.phase = "serving";
+  for (const line of startUpLines(config, url, model, database.path)) log.info({}, line);
+
+  return {
+    url,
+    async stop() {
+      readiness.phase = "draining";
+      sweeping.abort();
+      const closed = server.close();
+      await runner.stop(config.SHUTDOWN_GRACE_SECONDS * 1000);
+      await Promise.all([closed, swept]);
+      database.close();
+    },
+  };
+}
+
+function createModel(config: Config): LanguageModel {
+  if (!usesOpenAI(config)) return createDemoModel();
+  return createOpenAIModel({
+    // Servers that ask for no key take any.
+    apiKey: config.OPENAI_API_KEY ?? "none",
+    model: config.OPENAI_MODEL,
+    baseUrl: config.OPENAI_BASE_URL,
+    maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
+  });
+}
+
+function usesOpenAI(config: Config): boolean {
+  return config.OPENAI_API_KEY !== undefined || config.OPENAI_BASE_URL !== undefined;
+}
+
+function createTools(config: Config): Tool[] {
+  const http = httpClient;
+  const weather = config.WEATHER_API_KEY
+    ? weatherApi({ http, apiKey: config.WEATHER_API_KEY, baseUrl: config.WEATHER_API_BASE_URL })
+    : openMeteo({
+        http,
+        geocodingBaseUrl: config.OPEN_METEO_GEOCODING_URL,
+        forecastBaseUrl: config.OPEN_METEO_FORECAST_URL,
+      });
+  const place = config.HOLIDAY_COUNTRY
+    ? { country: config.HOLIDAY_COUNTRY, region: config.HOLIDAY_REGION }
+    : undefined;
+  const feed = config.HOLIDAY_CALENDAR_URL ? icalFeed({ http, url: config.HOLIDAY_CALENDAR_URL }) : undefined;
+  return [
+    weatherTool({ source: weather }),
+    holidaysTool({ source: dateHolidays(), feed, place }),
+    datetimeTool(),
+    dateMathTool(),
+  ];
+}
+
+/** One line for each fact that a newcomer wants to know. */
+function startUpLines(config: Config, url: string, model: LanguageModel, databasePath: string): string[] {
+  const lines = [
+    `Parley is ready at ${url}`,
+    `Model: ${model.model} (${model.provider})${config.OPENAI_BASE_URL ? ` at ${new URL(config.OPENAI_BASE_URL).host}` : ""}`,
+    `Conversations and sessions: SQLite in ${databasePath}`,
+    `Weather: ${config.WEATHER_API_KEY ? "WeatherAPI.com" : "Open-Meteo"}; holidays: ${config.HOLIDAY_CALENDAR_URL ? "your calendar feed and date-holidays" : "date-holidays, offline"}`,
+  ];
+  if (model.provider === "demo") {
+    lines.push(
+      "For a real model set OPENAI_API_KEY, or OPENAI_BASE_URL and OPENAI_MODEL for a server of your own",
+    );
+  }
+  return [...lines, 'Ask it something: npx parley ask -m "Which holidays are next in Barcelona?"'];
+}

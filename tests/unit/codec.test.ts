@@ -1,0 +1,91 @@
+import { describe, expect, test } from "@jest/globals";
+import { type FieldInfo, type IMessageType, ScalarType } from "@protobuf-ts/runtime";
+import fc from "fast-check";
+import * as chat from "../../src/gen/acai/chat/chat";
+import { Timestamp } from "../../src/gen/google/protobuf/timestamp";
+import { codecFor } from "../../src/transport/twirp/codec.ts";
+
+type MessageType = IMessageType<object>;
+
+const isMessageType = (value: unknown): value is MessageType =>
+  typeof value === "object" && value !== null && "typeName" in value && "fromBinary" in value;
+
+const MESSAGE_TYPES = Object.values(chat).filter(isMessageType);
+
+// RFC 3339 timestamps reach from year 1 to 9999 (protobuf's timestamp.proto).
+const timestamps = fc.record({
+  seconds: fc.integer({ min: -62_135_596_800, max: 253_402_300_799 }),
+  nanos: fc.integer({ min: 0, max: 999_999_999 }),
+});
+const text = fc.string({ unit: "binary" }).map((value) => value.toWellFormed());
+
+function valuesOf(field: FieldInfo): fc.Arbitrary<unknown> {
+  switch (field.kind) {
+    case "scalar":
+      if (field.T === ScalarType.STRING) return text;
+      if (field.T === ScalarType.UINT32) return fc.integer({ min: 0, max: 0xffff_ffff });
+      throw new Error(`No values for ${field.name}`);
+    case "enum":
+      return fc.constantFrom(
+        ...Object.values(field.T()[1]).filter((value): value is number => typeof value === "number"),
+      );
+    case "message":
+      return messagesOf(field.T() as MessageType);
+    case "map":
+      throw new Error(`No values for ${field.name}`);
+  }
+}
+
+/** Any message of a type, made by its reflection. */
+function messagesOf(type: MessageType): fc.Arbitrary<object> {
+  if (type.typeName === Timestamp.typeName) return timestamps.map((value) => Timestamp.create(value));
+  const plain = type.fields.filter((field) => !field.oneof);
+  const record: Record<string, fc.Arbitrary<unknown>> = Object.fromEntries(
+    plain.map((field) => {
+      const values = valuesOf(field);
+      if (field.repeat) return [field.localName, fc.array(values, { maxLength: 4 })];
+      return [field.localName, field.kind === "message" ? fc.option(values, { nil: undefined }) : values];
+    }),
+  );
+  for (const group of new Set(type.fields.map((field) => field.oneof))) {
+    if (!group) continue;
+    const members = type.fields.filter((field) => field.oneof === group);
+    record[group] = fc.oneof(
+      fc.constant({ oneofKind: undefined }),
+      ...members.map((field) =>
+        valuesOf(field).map((value) => ({ oneofKind: field.localName, [field.localName]: value })),
+      ),
+    );
+  }
+  return fc.record(record).map((value) => type.create(value));
+}
+
+function codec(contentType: string) {
+  const found = codecFor(contentType);
+  if (!found) throw new Error(`No codec for ${contentType}`);
+  return found;
+}
+const json = codec("application/json");
+const protobuf = codec("application/protobuf");
+
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+
+describe("JSON and protobuf say the same", () => {
+  test("there are messages to try", () => {
+    expect(MESSAGE_TYPES.map(({ typeName }) => typeName)).toContain("acai.chat.DescribeConversationResponse");
+  });
+
+  test.each(MESSAGE_TYPES.map((type) => ({ type, name: type.typeName })))("$name", ({ type }) => {
+    fc.assert(
+      fc.property(messagesOf(type), (message) => {
+        const fromJson = json.decode(type, json.encode(type, message));
+        const fromBinary = protobuf.decode(type, protobuf.encode(type, message));
+        expect(type.equals(fromJson, message)).toBe(true);
+        expect(type.equals(fromBinary, message)).toBe(true);
+        expect(same(json.encode(type, fromBinary), json.encode(type, message))).toBe(true);
+        expect(same(protobuf.encode(type, fromJson), protobuf.encode(type, message))).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -226,7 +226,7 @@ export class TurnRunner {
   }
 
   async #resultOf(turn: EndedTurn): Promise<TurnResult> {
-    if (turn.state === "failed") throw fromTurnError(turn.error);
+    if (turn.state === "failed") throw fromTurnError(turn);
     const { clock, store } = this.#deps;
     for (;;) {
       const conversation = await store.findConversation(turn.owner, turn.conversationId);

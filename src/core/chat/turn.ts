@@ -66,6 +66,7 @@ export interface TurnBase extends TurnRef {
 
 export type Turn = TurnBase & TurnState;
 export type RunningTurn = TurnBase & Extract<TurnState, { state: "running" }>;
+export type FailedTurn = TurnBase & Extract<TurnState, { state: "failed" }>;
 export type EndedTurn = TurnBase & Exclude<TurnState, { state: "running" }>;
 
 /** A turn to begin; the store numbers it. */
@@ -79,6 +80,8 @@ export function toTurnError(error: AppError): TurnError {
   return { code, message: publicMessage, retryable, meta };
 }
 
-export function fromTurnError(error: TurnError): AppError {
-  return new AppError(error.code, error.message, { retryable: error.retryable, meta: error.meta });
+/** What ended a turn, with the conversation as meta `conversation_id`: a new one can be gone on with. */
+export function fromTurnError({ error, conversationId }: FailedTurn): AppError {
+  const { code, message, retryable, meta } = error;
+  return new AppError(code, message, { retryable, meta: { ...meta, conversation_id: conversationId } });
 }

@@ -8,6 +8,8 @@ export PATH := ./node_modules/.bin:$(PATH)
 
 CONTRACT := $(shell find proto -name '*.proto' -o -name 'buf*.yaml')
 SOURCES := $(shell find src migrations -name '*.ts')
+KILLS ?= 50
+SEED ?= 1
 JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
 
 INSTALLED := node_modules/.package-lock.json
@@ -49,14 +51,14 @@ test-unit: $(GENERATED) ## Tests of single parts, in milliseconds
 test-integration: $(GENERATED) ## Contract suites of the stores, providers and tools over real HTTP
 	@$(JEST) tests/contract tests/integration
 
-test-e2e: $(BUILT) ## The built programs, from outside
+test-e2e: $(BUILT) ## The built programs from outside, kill -9 included
 	@$(JEST) tests/e2e tests/performance
 
 test-coverage: $(BUILT) ## The whole suite with a coverage report; src/core must keep 95 %
 	@$(JEST) --coverage
 
-kill-test: $(BUILT) ## Kill the server at random moments of turns (KILLS=50 SEED=1)
-	@node scripts/kill-test.mjs
+kill-test: $(BUILT) ## Kill the server in the middle of turns; KILLS=50 SEED=1 to choose
+	@KILLS=$(KILLS) SEED=$(SEED) $(JEST) tests/performance/kill.test.ts
 
 ##@ Code
 .PHONY: check lint fmt generate clean help

@@ -50,15 +50,17 @@ export const environmentSchema = z.object({
   DEFAULT_TIMEZONE: timezone.optional(),
   DEFAULT_LOCALE: locale.default("en"),
   WEATHER_API_KEY: z.string().optional(),
-  WEATHER_API_BASE_URL: httpUrl().default("https://api.weatherapi.com/v1"),
-  OPEN_METEO_GEOCODING_URL: httpUrl().default("https://geocoding-api.open-meteo.com/v1"),
-  OPEN_METEO_FORECAST_URL: httpUrl().default("https://api.open-meteo.com/v1"),
+  WEATHER_API_BASE_URL: httpUrl().default("https://api.weatherapi.com"),
+  OPEN_METEO_GEOCODING_URL: httpUrl().default("https://geocoding-api.open-meteo.com"),
+  OPEN_METEO_FORECAST_URL: httpUrl().default("https://api.open-meteo.com"),
   HOLIDAY_COUNTRY: z
     .string()
     .regex(/^[A-Za-z]{2}$/, "must be an ISO 3166-1 alpha-2 country code, such as ES")
     .optional(),
   HOLIDAY_REGION: z.string().optional(),
-  HOLIDAY_CALENDAR_URL: httpUrl().optional(),
+  HOLIDAY_CALENDAR_URL: z
+    .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
+    .optional(),
 
   API_URL: httpUrl().default("http://127.0.0.1:8080"),
   API_KEY: z.string().optional(),

@@ -14,8 +14,8 @@ export async function startTestApp(environment: Record<string, string> = {}, dep
     DATA_DIR: dataDir,
     DEFAULT_TIMEZONE: "UTC",
     // Nothing answers there: tools that need the network fail at once.
-    OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9/v1",
-    OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9/v1",
+    OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
+    OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
     ...environment,
   });
   const app = await startApp(config, { log, ...deps });

@@ -10,7 +10,7 @@ type MessageType = IMessageType<object>;
 const isMessageType = (value: unknown): value is MessageType =>
   typeof value === "object" && value !== null && "typeName" in value && "fromBinary" in value;
 
-const MESSAGE_TYPES = Object.values(chat).filter(isMessageType);
+const MESSAGE_TYPES: MessageType[] = (Object.values(chat) as unknown[]).filter(isMessageType);
 
 // RFC 3339 timestamps reach from year 1 to 9999 (protobuf's timestamp.proto).
 const timestamps = fc.record({

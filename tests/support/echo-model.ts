@@ -1,0 +1,42 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ChatRequest } from "./aimock.ts";
+import { chunk, writeRaw } from "./raw-sse.ts";
+
+/** What the model answers to a message, after having used a tool. */
+export function replyTo(message: string): string {
+  return `You said: ${message}`;
+}
+
+/**
+ * A model server with OpenAI's API whose answers can be told from the question alone: first a call of
+ * get_datetime, then {@link replyTo} the message. `pauseMs` gives the time each answer takes.
+ */
+export async function startEchoModel(pauseMs: () => number) {
+  const server = createServer(async (request, response) => {
+    const { messages }: ChatRequest = JSON.parse(await text(request));
+    await delay(pauseMs());
+    const last = messages.at(-1);
+    const question = messages.findLast(({ role }) => role === "user")?.content ?? "";
+    const isTitle = messages.length === 2 && messages[0]?.content?.startsWith("Name the subject");
+    const call = { name: "get_datetime", arguments: "{}" };
+    const events =
+      last?.role === "user" && !isTitle
+        ? [
+            chunk({ tool_calls: [{ index: 0, id: "call_1", type: "function", function: call }] }),
+            chunk({}, "tool_calls"),
+          ]
+        : [chunk({ content: isTitle ? "Talk" : replyTo(question) }), chunk({}, "stop")];
+    writeRaw(response, { raw: events });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

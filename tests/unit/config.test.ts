@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { ConfigError, environmentSchema, readConfig } from "../../src/config.ts";
+
+describe("readConfig", () => {
+  test("has a default for all that a first start needs", () => {
+    expect(readConfig({})).toMatchObject({ HOST: "127.0.0.1", PORT: 8080, TURN_TIMEOUT_SECONDS: 120 });
+  });
+
+  test("an empty variable counts as not set", () => {
+    expect(readConfig({ OPENAI_API_KEY: "", PORT: " " })).toMatchObject({ PORT: 8080 });
+    expect(readConfig({ OPENAI_API_KEY: "" }).OPENAI_API_KEY).toBeUndefined();
+  });
+
+  test("lists every problem at once, by name", () => {
+    const read = () =>
+      readConfig({
+        PORT: "http",
+        OPENAI_BASE_URL: "localhost",
+        LOG_LEVEL: "loud",
+        DEFAULT_TIMEZONE: "Mars/Olympus",
+        DEFAULT_LOCALE: "not a locale",
+        HOLIDAY_COUNTRY: "Spain",
+      });
+    expect(read).toThrow(ConfigError);
+    for (const name of [
+      "PORT",
+      "OPENAI_BASE_URL",
+      "LOG_LEVEL",
+      "DEFAULT_TIMEZONE",
+      "DEFAULT_LOCALE",
+      "HOLIDAY_COUNTRY",
+    ]) {
+      expect(read).toThrow(new RegExp(`^  ${name}: `, "m"));
+    }
+  });
+
+  test("does not repeat a value, which may be a secret", () => {
+    expect(() => readConfig({ OPENAI_BASE_URL: "sk-oops", PORT: "sk-oops" })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("sk-oops") }),
+    );
+  });
+
+  test("is frozen", () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+});
+
+describe(".env.example", () => {
+  const documented = new Map(
+    [...readFileSync(".env.example", "utf8").matchAll(/^# ([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(
+      ([, name = "", value = ""]) => [name, value],
+    ),
+  );
+
+  test("documents exactly the variables that there are", () => {
+    expect([...documented.keys()].sort()).toEqual(Object.keys(environmentSchema.shape).sort());
+  });
+
+  test("shows the defaults", () => {
+    const defaults = Object.fromEntries(
+      Object.entries(readConfig({})).map(([name, value]) => [name, value === undefined ? "" : String(value)]),
+    );
+    for (const [name, value] of documented) expect([name, value]).toEqual([name, defaults[name] ?? ""]);
+  });
+});

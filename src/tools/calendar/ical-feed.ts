@@ -1,0 +1,65 @@
+import { setImmediate } from "node:timers/promises";
+import { ToolError } from "../../core/assistant/tool.ts";
+import { type HttpClient, ResponseTooLargeError } from "../../net/http-client.ts";
+import { readFeedText } from "./feed-text.ts";
+import type { Holiday, HolidaySource } from "./holiday-source.ts";
+import { loadOccurrenceReader } from "./occurrences.ts";
+
+const DEFAULT_MAX_BYTES = 2 * 1024 * 1024;
+/** In the time asked for. */
+const MAX_OCCURRENCES = 10_000;
+
+export interface IcalFeedOptions {
+  http: HttpClient;
+  /** http, https or webcal. May hold a secret: no error has it in its text. */
+  url: string;
+  /** A longer feed is an error. Default: 2 MiB. */
+  maxBytes?: number;
+}
+
+/**
+ * Holidays from an iCalendar feed (RFC 5545): recurring, all-day, timed and multi-day events, each on
+ * the days it has in its own time zone. Cancelled events are left out; RDATE is not read.
+ */
+export function icalFeed({ http, url, maxBytes = DEFAULT_MAX_BYTES }: IcalFeedOptions): HolidaySource {
+  const address = new URL(url.replace(/^webcal:/i, "https:"));
+
+  async function download(signal: AbortSignal): Promise<string> {
+    let response: Awaited<ReturnType<HttpClient["get"]>>;
+    try {
+      response = await http.get(address, { signal, maxBytes });
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof ResponseTooLargeError) {
+        throw new ToolError(`The holiday calendar is longer than ${maxBytes} bytes: it can't be used.`, {
+          cause,
+        });
+      }
+      throw new ToolError("The holiday calendar can't be reached right now. Try again later.", { cause });
+    }
+    const { status, body } = response;
+    if (status >= 200 && status <= 299) return body;
+    throw new ToolError(`The holiday calendar can't be had right now (status ${status}). Try again later.`);
+  }
+
+  return {
+    name: "iCalendar",
+    async find({ place, from, to, timezone, signal }) {
+      const feed = readFeedText(await download(signal), timezone);
+      const occurrencesOf = await loadOccurrenceReader();
+      const holidays: Holiday[] = [];
+      for (const event of feed.events) {
+        // Each event costs milliseconds at most; between two, others are served and the deadline counts.
+        await setImmediate();
+        signal.throwIfAborted();
+        holidays.push(...occurrencesOf(event, { from, to, timezone: feed.timezone }));
+        if (holidays.length > MAX_OCCURRENCES) {
+          throw new ToolError(
+            `The holiday calendar has more than ${MAX_OCCURRENCES} events in that time: ask for a shorter one.`,
+          );
+        }
+      }
+      return { place: { ...place, ...(feed.name && { calendar: feed.name }) }, holidays };
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { dateMathTool, datetimeTool } from "./tool.ts";

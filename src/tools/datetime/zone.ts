@@ -1,0 +1,51 @@
+import { Temporal } from "temporal-polyfill";
+import { ToolError } from "../../core/assistant/tool.ts";
+import { closest, fold } from "../names.ts";
+
+/** The name as IANA writes it, from one in any letter case. Throws a ToolError that suggests others. */
+export function zoneNamed(name: string): string {
+  try {
+    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name).timeZoneId;
+  } catch {
+    throw new ToolError(
+      `There is no time zone '${name}'. Give an IANA name such as 'Europe/Madrid'${suggestion(name)}.`,
+    );
+  }
+}
+
+function suggestion(name: string): string {
+  const zones = Intl.supportedValuesOf("timeZone");
+  const cityOf = (zone: string) => zone.slice(zone.lastIndexOf("/") + 1);
+  const byCity = new Map(zones.map((zone) => [fold(cityOf(zone).replaceAll("_", " ")), zone]));
+  const city = byCity.get(fold(cityOf(name).replaceAll("_", " ")));
+  const near = city === undefined ? closest(name, zones, 2) : [city];
+  return near.length === 0 ? "" : `; did you mean ${near.map((zone) => `'${zone}'`).join(" or ")}?`;
+}
+
+/** What a wall clock shows, as a moment. */
+export interface Resolved {
+  readonly moment: Temporal.ZonedDateTime;
+  /** Says so when the clocks skip that time or show it twice. */
+  readonly note?: string | undefined;
+}
+
+/**
+ * Reads a wall-clock time by the rule that calendars use (RFC 5545 3.3.5, Temporal's "compatible"):
+ * a skipped time moves on by the length of the gap, of a repeated one it is the first.
+ */
+export function resolveWallTime(time: Temporal.PlainDateTime, timezone: string): Resolved {
+  const moment = time.toZonedDateTime(timezone, { disambiguation: "compatible" });
+  const wall = `${time.toPlainTime().toString({ smallestUnit: "minute" })} on ${time.toPlainDate()}`;
+  if (!moment.toPlainDateTime().equals(time)) {
+    const used = moment.toPlainTime().toString({ smallestUnit: "minute" });
+    return {
+      moment,
+      note: `${wall} does not exist in ${timezone}: the clocks go forward. ${used} was used.`,
+    };
+  }
+  if (time.toZonedDateTime(timezone, { disambiguation: "later" }).equals(moment)) return { moment };
+  return {
+    moment,
+    note: `${wall} happens twice in ${timezone}: the clocks go back. The first, at UTC${moment.offset}, was used.`,
+  };
+}

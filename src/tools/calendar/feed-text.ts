@@ -14,41 +14,41 @@ const MAX_EVENTS = 5000;
 /** Of one event; each is compared with every occurrence. */
 const MAX_EXCEPTIONS = 200;
 
+/** Of the name that the calendar gives itself; the rest is cut off. */
+const MAX_NAME_LENGTH = 200;
+
+const DATE_PROPERTIES: ReadonlySet<string> = new Set(["DTSTART", "DTEND", "EXDATE", "RECURRENCE-ID"]);
 const KEPT_PROPERTIES: ReadonlySet<string> = new Set([
-  "SUMMARY",
-  "DTSTART",
-  "DTEND",
+  ...DATE_PROPERTIES,
   "DURATION",
   "RRULE",
-  "EXDATE",
-  "RECURRENCE-ID",
-  "STATUS",
   "SEQUENCE",
+  "STATUS",
+  "SUMMARY",
 ]);
 
 /**
  * Reads the text of an iCalendar feed (RFC 5545). Left out are events that can't be expanded within
- * bounds or are no holidays: rules that repeat more often than daily, no summary, no or a malformed DTSTART.
+ * bounds or are no holidays: rules that repeat more often than daily, no DTSTART or a malformed one.
  * Times that name no zone are read in the calendar's own, else in the user's. Throws a ToolError for
  * a text that is no calendar, or one of too many events.
  */
 export function readFeedText(text: string, userTimezone: string): FeedText {
-  const lines = text.replace(/\r?\n[ \t]/g, "").split(/\r?\n/);
-  if (
-    lines[0]
-      ?.replace(/^\uFEFF/, "")
-      .trim()
-      .toUpperCase() !== "BEGIN:VCALENDAR"
-  ) {
+  if (!/^\s*BEGIN:VCALENDAR\s/i.test(text)) {
     throw new ToolError(
       "The holiday calendar's address gives no iCalendar feed: its operator must check it.",
     );
   }
-  const calendarName = propertyOf(lines, "X-WR-CALNAME");
-  const calendarTimezone = propertyOf(lines, "X-WR-TIMEZONE");
+  const lines = text
+    .replace(/\r?\n[ \t]/g, "")
+    .split(/\r?\n/)
+    .flatMap((line) => parseLine(line) ?? []);
+  const calendar = (property: string) => lines.find(({ name }) => name === property)?.value.trim();
+  const name = calendar("X-WR-CALNAME")?.slice(0, MAX_NAME_LENGTH);
+  const calendarTimezone = calendar("X-WR-TIMEZONE");
   const timezone = calendarTimezone && isIana(calendarTimezone) ? calendarTimezone : userTimezone;
   return {
-    ...(calendarName && { name: calendarName }),
+    ...(name && { name }),
     timezone,
     events: joinOverrides(readEvents(lines).filter(isUsable), timezone),
   };
@@ -67,14 +67,12 @@ interface Event {
   readonly lines: readonly Line[];
 }
 
-function readEvents(lines: readonly string[]): Event[] {
+function readEvents(lines: readonly Line[]): Event[] {
   const events: Event[] = [];
   let current: { uid: string | undefined; lines: Line[] } | undefined;
   /** Components inside an event, such as its alarms. */
   let depth = 0;
-  for (const text of lines) {
-    const line = parseLine(text);
-    if (line === undefined) continue;
+  for (const line of lines) {
     const component = line.value.trim().toUpperCase();
     if (line.name === "BEGIN" && component === "VEVENT") {
       if (events.length === MAX_EVENTS) {
@@ -91,7 +89,9 @@ function readEvents(lines: readonly string[]): Event[] {
       depth--;
     } else if (current !== undefined && depth === 0) {
       if (line.name === "UID") current.uid = line.value;
-      if (KEPT_PROPERTIES.has(line.name)) current.lines.push(line);
+      // Of what may come once alone, the first counts.
+      const isKept = KEPT_PROPERTIES.has(line.name) && (line.name === "EXDATE" || !has(current, line.name));
+      if (isKept) current.lines.push(line);
     }
   }
   return events;
@@ -106,16 +106,11 @@ function parseLine(text: string): Line | undefined {
 
 function isUsable({ lines }: Event): boolean {
   const values = (name: string) => lines.filter((line) => line.name === name).map(({ value }) => value);
-  const [start, ...others] = values("DTSTART");
   const exceptions = values("EXDATE").reduce((sum, value) => sum + value.split(",").length, 0);
   return (
-    start !== undefined &&
-    others.length === 0 &&
-    values("DTEND").length <= 1 &&
-    values("SUMMARY").length === 1 &&
-    /^\d{8}(T\d{6}Z?)?$/.test(start) &&
-    exceptions <= MAX_EXCEPTIONS &&
-    values("RRULE").every(isDailyOrRarer)
+    values("DTSTART").some((start) => /^\d{8}(T\d{6}Z?)?$/.test(start)) &&
+    values("RRULE").every(isDailyOrRarer) &&
+    exceptions <= MAX_EXCEPTIONS
   );
 }
 
@@ -152,7 +147,7 @@ function* joinOverrides(events: readonly Event[], timezone: string): Generator<s
   }
 }
 
-function has({ lines }: Event, name: string): boolean {
+function has({ lines }: Pick<Event, "lines">, name: string): boolean {
   return lines.some((line) => line.name === name);
 }
 
@@ -164,7 +159,8 @@ function writeEvent({ lines }: Event, timezone: string, leftOut?: string): strin
 }
 
 /** A local time without a zone, or in one that only this feed knows, is read in `timezone`. */
-function parametersOf({ parameters, value }: Line, timezone: string): string {
+function parametersOf({ name, parameters, value }: Line, timezone: string): string {
+  if (!DATE_PROPERTIES.has(name)) return "";
   if (/^\d{8}(,|$)/.test(value)) return ";VALUE=DATE";
   if (!/^\d{8}T\d{6}(,|$)/.test(value)) return "";
   const named = /;TZID="?([^";]+)/i.exec(parameters)?.[1];
@@ -174,11 +170,6 @@ function parametersOf({ parameters, value }: Line, timezone: string): string {
 
 /** Such as "Romance Standard Time", which Outlook writes. */
 const WINDOWS_ZONE = / Standard Time$/;
-
-function propertyOf(lines: readonly string[], name: string): string | undefined {
-  const line = lines.find((text) => text.toUpperCase().startsWith(`${name}:`));
-  return line?.slice(name.length + 1).trim();
-}
 
 function isIana(timezone: string): boolean {
   try {

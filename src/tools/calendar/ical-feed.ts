@@ -49,7 +49,7 @@ export function icalFeed({ http, url, maxBytes = DEFAULT_MAX_BYTES }: IcalFeedOp
       const occurrencesOf = await loadOccurrenceReader();
       const holidays: Holiday[] = [];
       for (const event of feed.events) {
-        // Each event costs milliseconds at most; between two, others are served and the deadline counts.
+        // An event costs a fraction of a second at most; between two, others are served and the deadline counts.
         await setImmediate();
         signal.throwIfAborted();
         holidays.push(...occurrencesOf(event, { from, to, timezone: feed.timezone }));

@@ -15,7 +15,8 @@ const MAX_NAME_LENGTH = 200;
 
 /**
  * Gives a function that reads an event and its overrides, as `readFeedText` gives them, and yields the
- * holidays it makes in a window. An event that the library can't read or expand makes none.
+ * holidays it makes in a window. An event without a name, or that the library
+ * can't read or expand, makes none.
  */
 export async function loadOccurrenceReader(): Promise<(event: string, window: Window) => Holiday[]> {
   const { sync, expandRecurringEvent } = await import("node-ical");
@@ -33,7 +34,7 @@ export async function loadOccurrenceReader(): Promise<(event: string, window: Wi
       })
         .filter((instance) => !isCancelled(instance.event))
         .map((instance) => toHoliday(instance, window.timezone))
-        .filter(({ date, end_date = date }) => date <= window.to && end_date >= window.from);
+        .filter(({ name, date, end_date = date }) => name && date <= window.to && end_date >= window.from);
     } catch {
       return [];
     }

@@ -1,3 +1,3 @@
-export { type OpenMeteoOptions, openMeteo } from "./open-meteo.ts";
+export { openMeteo } from "./open-meteo.ts";
 export { weatherTool } from "./tool.ts";
-export { type WeatherApiOptions, weatherApi } from "./weather-api.ts";
+export { weatherApi } from "./weather-api.ts";

@@ -9,7 +9,14 @@ const QUESTION = "Which holidays are next in Barcelona?";
 
 const dataDir = mkdtempSync(join(tmpdir(), "parley-smoke-"));
 const server = spawn(process.execPath, ["dist/main.js"], {
-  env: { ...process.env, PORT: "0", HOST: "127.0.0.1", DATA_DIR: dataDir, OPENAI_API_KEY: "", OPENAI_BASE_URL: "" },
+  env: {
+    ...process.env,
+    PORT: "0",
+    HOST: "127.0.0.1",
+    DATA_DIR: dataDir,
+    OPENAI_API_KEY: "",
+    OPENAI_BASE_URL: "",
+  },
   stdio: ["ignore", "pipe", "inherit"],
 });
 const timeout = setTimeout(() => server.kill("SIGKILL"), 60_000);

@@ -29,12 +29,13 @@ export function deadline(clock: Clock, ms: number, reason: () => unknown, parent
 
 /** Settles with `work`, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([work, aborted]);
+    // Racing even when it has aborted: a failure of `work` that nobody awaits would end the process.
+    return await Promise.race([aborted, work]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 
 /** The Node.js that the project brings along. */
 export const NODE = resolve("node_modules/.bin/node");
@@ -14,7 +13,7 @@ export interface RunningServer {
   readonly url: string;
   /** To start another server on the same data, once this one has ended. */
   readonly dataDir: string;
-  /** Sends the signal, and waits for the end. */
+  /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Ends it, and removes its data unless `dataDir` was given. */
   stop(): Promise<void>;
@@ -43,14 +42,30 @@ export async function startServer(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const log: string[] = [];
+  const url = new Promise<string>((resolve, reject) => {
+    const read = (line: string) => {
+      log.push(line);
+      const ready = /Parley is ready at (http:[^\s"]+)/.exec(line)?.[1];
+      if (ready) resolve(ready);
+    };
+    createInterface({ input: child.stdout }).on("line", read);
+    createInterface({ input: child.stderr }).on("line", read);
+    ended.then(() => reject(new Error(`The server did not start:\n${log.join("\n")}`)), reject);
+  });
+  let killed = false;
   const kill: RunningServer["kill"] = async (name) => {
-    child.kill(name);
+    const alive = child.kill(name);
     const [code, signal] = await ended;
+    if (!alive && !killed) {
+      throw new Error(`The server ended by itself (${code ?? signal}):\n${log.join("\n")}`);
+    }
+    killed = true;
     return { code, signal };
   };
   return {
-    url: await readyUrl(child),
+    url: await url,
     dataDir,
     kill,
     async stop() {
@@ -65,21 +80,4 @@ export function built(file: string): string {
   const path = resolve("dist", file);
   if (!existsSync(path)) throw new Error(`${path} is missing. Run: make build`);
   return path;
-}
-
-function readyUrl({ stdout, stderr }: ChildProcess): Promise<string> {
-  if (!stdout || !stderr) throw new Error("The server's output is not piped");
-  const complaints = text(stderr);
-  return new Promise((resolve, reject) => {
-    const lines: string[] = [];
-    createInterface({ input: stdout })
-      .on("line", (line) => {
-        lines.push(line);
-        const url = /Parley is ready at (http:[^\s"]+)/.exec(line)?.[1];
-        if (url) resolve(url);
-      })
-      .on("close", async () =>
-        reject(new Error(`The server stopped: ${lines.join("\n")}\n${await complaints}`)),
-      );
-  });
 }

@@ -36,11 +36,11 @@ async function outcomeOf(call: ToolCall, env: ToolCallEnvironment): Promise<Outc
   if (!tool) {
     return { error: `There is no tool named ${call.name}. The tools are: ${env.tools.names.join(", ")}.` };
   }
-  const args = parseArguments(tool, call.arguments);
-  if ("error" in args) return args;
-
+  env.signal.throwIfAborted();
   const timeout = deadline(env.clock, tool.timeoutMs, () => new ToolError(timeoutText(tool)), env.signal);
   try {
+    const args = parseArguments(tool, call.arguments);
+    if ("error" in args) return args;
     const work = tool.execute(args.value, { ...env.user, signal: timeout.signal, now: env.clock.now() });
     return resultOf(await orAborted(work, timeout.signal));
   } catch (error) {

@@ -163,7 +163,8 @@ function consistentReason(reason: FinishReason, calls: readonly ModelToolCall[])
 function uniqueIds(calls: readonly ModelToolCall[]): ModelToolCall[] {
   const seen = new Set<string>();
   return calls.map((call, index) => {
-    const id = call.id === "" || seen.has(call.id) ? `${call.id || "call"}-${index}` : call.id;
+    let { id } = call;
+    while (id === "" || seen.has(id)) id = `${id || "call"}-${index}`;
     seen.add(id);
     return { ...call, id };
   });

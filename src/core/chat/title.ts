@@ -65,7 +65,7 @@ export function cleanTitle(text: string): string {
     .replace(/^[\s\S]*<\/(think|thinking|reasoning)>/i, "");
   const firstLine = withoutReasoning.split(/[\r\n\u2028\u2029]+/).find((line) => line.trim() !== "") ?? "";
   const bare = oneLine(firstLine)
-    .replace(/^[#*_\s]+|[#*_\s]+$/g, "")
+    .replace(/^[#*_\s]+|\s[#*_\s]*$/g, "")
     .replace(/^title:\s*/i, "")
     .replace(/["“”„«»`]/g, "")
     .replace(/^['‘’\s*_]+|['‘’\s*_.]+$/g, "");

@@ -39,8 +39,8 @@ export type ExecutionResult =
   /** `stop` aborted: the turn is left for another process to take over at once. */
   | { readonly type: "stopped" };
 
-/** A turn that has crashed its process this often is not tried again. */
-const MAX_ATTEMPTS = 3;
+/** A turn that was interrupted this often may be what brings the process down: it is not tried again. */
+const MAX_ATTEMPTS = 5;
 
 class LeaseLost extends Error {}
 

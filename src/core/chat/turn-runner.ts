@@ -129,7 +129,9 @@ export class TurnRunner {
           "Too many messages wait in this conversation. Send it again later.",
         ),
     };
-    return this.#queue.run(request.turn.conversationId, limits, async () => {
+    // With the owner: nobody waits behind, or fills up, another's conversation.
+    const line = digest(request.turn.owner, request.turn.conversationId);
+    return this.#queue.run(line, limits, async () => {
       for (;;) {
         if (this.#draining) throw stoppingError();
         const begin = await store.beginTurn({ ...request.turn, lease: this.#newLease() }, request.ifMissing);
@@ -148,11 +150,14 @@ export class TurnRunner {
   async #attach(stored: Turn, requestHash: string, log: Logger): Promise<TurnResult> {
     const { clock, settings, store } = this.#deps;
     if (stored.requestHash !== requestHash) throw keyReusedError();
+    let current = stored;
     if (stored.state === "failed" && stored.error.retryable && !this.#draining) {
       const reopened = await store.reopenTurn(stored, stored.updatedAt, this.#newLease(), clock.now());
       if (reopened) return this.#resultOf(await this.#run(reopened, log));
+      // Another process may have been quicker, and runs the turn now.
+      current = (await store.findTurn(stored)) ?? stored;
     }
-    const ended = await this.#settle(stored, clock.now() + settings.timeoutMs + settings.leaseMs, log);
+    const ended = await this.#settle(current, clock.now() + settings.timeoutMs + settings.leaseMs, log);
     if (!ended) throw busyError();
     return this.#resultOf(ended);
   }

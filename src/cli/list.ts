@@ -17,7 +17,7 @@ export async function list({ connect, streams, json }: CommandContext, limit: nu
   } else if (conversations.length === 0) {
     stderr.write("There are no conversations yet. Start one with: parley ask\n");
   } else {
-    const [head = "", ...rows] = tableLines(conversations, Date.now(), stdout.columns);
+    const [head = "", ...rows] = tableLines(conversations, Date.now(), stdout.columns || undefined);
     stdout.write(`${[painter(stdout)("dim", head), ...rows].join("\n")}\n`);
   }
 }

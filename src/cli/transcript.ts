@@ -26,7 +26,8 @@ export function transcript(conversation: Conversation, output: Output, toolResul
 
 /** What was said, without a heading. */
 export function contentText(content: string, output: Output): string {
-  return wrapWords(safeText(content), output.columns);
+  // A terminal that has not told its size yet says 0.
+  return wrapWords(safeText(content), output.columns || undefined);
 }
 
 function messageText(message: Conversation_Message, output: Output, toolResults: boolean): string {

@@ -27,6 +27,23 @@ export function deadline(clock: Clock, ms: number, reason: () => unknown, parent
   return { signal: controller.signal, clear };
 }
 
+/** The items of `source` until the signal aborts, also when the source itself does not listen to it. */
+export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  let done = false;
+  try {
+    for (;;) {
+      const next = await orAborted(iterator.next(), signal);
+      done = next.done === true;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: a source that hangs would hang here too.
+    if (!done) iterator.return?.().catch(() => undefined);
+  }
+}
+
 /** Settles with `work`, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -41,6 +41,11 @@ export async function* hangs(_: ModelRequest, signal: AbortSignal): AsyncGenerat
   });
 }
 
+/** Waits for ever, whatever its signal says. */
+export function ignoresAborts(): AsyncIterable<ModelEvent> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) };
+}
+
 /** A model that gives the scripted answers in order, and throws when it is asked once more. */
 export class ScriptedModel implements LanguageModel {
   readonly provider = "scripted";

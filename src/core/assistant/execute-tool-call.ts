@@ -10,6 +10,9 @@ import type { ToolRegistry } from "./tool-registry.ts";
 /** More than this, in characters of JSON, would crowd everything else out of the model's context. */
 const MAX_RESULT_CHARS = 64_000;
 
+/** A validation error can repeat all of the arguments. */
+const MAX_ERROR_CHARS = 4_000;
+
 export interface ToolCallEnvironment {
   readonly tools: ToolRegistry;
   readonly user: UserLocale;
@@ -25,7 +28,8 @@ export interface ToolCallEnvironment {
  */
 export async function executeToolCall(call: ToolCall, env: ToolCallEnvironment): Promise<ToolCall> {
   const startedAt = env.clock.now();
-  const outcome = await outcomeOf(call, env);
+  const { result, error } = await outcomeOf(call, env);
+  const outcome = result === undefined ? { error: error?.slice(0, MAX_ERROR_CHARS) } : { result };
   return { ...call, ...outcome, durationMs: env.clock.now() - startedAt };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { UserLocale } from "../context.ts";
+import { untilAborted } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
@@ -103,7 +104,7 @@ async function* callModel(
     tools: offerTools ? run.tools.definitions : [],
     locale: run.user.locale,
   };
-  for await (const event of model.stream(request, signal)) {
+  for await (const event of untilAborted(model.stream(request, signal), signal)) {
     firstTokenMs ??= clock.now() - startedAt;
     switch (event.type) {
       case "text_delta":

@@ -40,7 +40,7 @@ export function readSession(
     locale: metadata.locale,
   };
   for (const [field, max] of Object.entries(MAX_CHARS)) {
-    if (fields[field as keyof typeof fields].length > max) {
+    if ([...fields[field as keyof typeof fields]].length > max) {
       throw invalidArgument(`session_metadata.${field}`, `must have at most ${max} characters`);
     }
   }
@@ -62,7 +62,10 @@ export function readSession(
 
 function readTimezone(text: string): string {
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+    new Intl.DateTimeFormat("en", { timeZone: text });
+    // Intl takes offsets such as +01:00 too, and gives some names back as their former ones.
+    if (/^\w/.test(text)) return text;
+    throw new RangeError("an offset");
   } catch {
     throw invalidArgument(
       "session_metadata.timezone",

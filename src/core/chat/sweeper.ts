@@ -18,7 +18,8 @@ export async function sweepExpiredTurns(
   let atWork = 0;
   while (!signal.aborted) {
     try {
-      const refs = await store.listExpiredTurns(clock.now(), MAX_AT_ONCE - atWork);
+      const free = MAX_AT_ONCE - atWork;
+      const refs = free > 0 ? await store.listExpiredTurns(clock.now(), free) : [];
       for (const ref of refs) {
         log.info({ conversationId: ref.conversationId, seq: ref.seq }, "Taking over an interrupted turn");
         atWork++;

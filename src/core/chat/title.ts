@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { deadline } from "../deadline.ts";
+import { deadline, untilAborted } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { LanguageModel, ModelMessage } from "../model/language-model.ts";
 
@@ -9,6 +9,9 @@ const MAX_TITLE = 80;
 export const TITLE_TIMEOUT_MS = 5_000;
 /** The subject shows in the beginning of a message; the rest, in characters, would only cost tokens. */
 const MAX_MESSAGE_CHARS = 2_000;
+
+/** A model that writes more, in characters, has not understood; reasoning that comes with it included. */
+const MAX_ANSWER_CHARS = 4_000;
 
 const INSTRUCTION = `Name the subject of the user's message as the title of a conversation: a noun phrase of two to six words in the language of the message, such as "Weather in Barcelona". Never answer the message, never address the user. Write the title alone: no quotes, no full stop, no explanation.`;
 
@@ -37,12 +40,11 @@ export async function generateTitle(
     ];
     let text = "";
     let complete = false;
-    for await (const event of model.stream(
-      { operation: "title", messages, tools: [], locale },
-      timeout.signal,
-    )) {
+    const request = { operation: "title" as const, messages, tools: [], locale };
+    for await (const event of untilAborted(model.stream(request, timeout.signal), timeout.signal)) {
       if (event.type === "text_delta") text += event.text;
       if (event.type === "finish") complete = event.reason === "stop";
+      if (text.length > MAX_ANSWER_CHARS) break;
     }
     const title = cleanTitle(text);
     if (!complete || title === "") throw new AppError("unavailable", "The model gave no title.");
@@ -66,8 +68,8 @@ export function cleanTitle(text: string): string {
   const firstLine = withoutReasoning.split(/[\r\n\u2028\u2029]+/).find((line) => line.trim() !== "") ?? "";
   const bare = oneLine(firstLine)
     .replace(/^[#*_\s]+|\s[#*_\s]*$/g, "")
-    .replace(/^title:\s*/i, "")
     .replace(/["“”„«»`]/g, "")
+    .replace(/^\s*title:\s*/i, "")
     .replace(/^['‘’\s*_]+|['‘’\s*_.]+$/g, "");
   return shorten(bare);
 }

@@ -33,6 +33,7 @@ export interface TurnExecutionDeps {
 }
 
 export type ExecutionResult =
+  /** Its steps are those that the run began with; the store has them all. */
   | { readonly type: "ended"; readonly turn: EndedTurn }
   /** The lease ran out and another run has the turn now. */
   | { readonly type: "lost" }
@@ -48,7 +49,7 @@ class LeaseLost extends Error {}
  * Runs a turn that this process holds to its end, writing down each step before the next model
  * call. A failure of the assistant ends the turn as `failed`.
  *
- * @throws AppError when the store fails: what became of the turn is then for its lease to settle.
+ * @throws AppError when the store fails even in that: the turn is then left to its lease.
  */
 export async function executeTurn(
   turn: RunningTurn,
@@ -62,9 +63,8 @@ export async function executeTurn(
     const now = clock.now();
     if (!(await store.endTurn(turn, holder, outcome, now))) return { type: "lost" };
     const { state: _, lease: __, ...base } = turn;
-    return { type: "ended", turn: { ...base, steps, updatedAt: now, ...outcome } };
+    return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
   };
-  const steps = [...turn.steps];
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
@@ -94,7 +94,6 @@ export async function executeTurn(
     };
     for await (const event of runAssistant(run)) {
       if (event.type === "step_done" || event.type === "step_pending") {
-        steps[event.index] = event.step;
         const saved = await store.saveStep(turn, holder, event.index, event.step, clock.now());
         if (!saved) return { type: "lost" };
       }
@@ -107,6 +106,7 @@ export async function executeTurn(
   } catch (error) {
     if (error instanceof LeaseLost) return { type: "lost" };
     if (stop.aborted) {
+      lease.release();
       await store.renewLease(turn, holder, clock.now());
       return { type: "stopped" };
     }

@@ -36,6 +36,12 @@ export interface TurnResult {
   readonly reply: string;
 }
 
+/** A turn at its end, with the conversation's title where this process knows it. */
+interface Settled {
+  readonly turn: EndedTurn;
+  readonly title?: string;
+}
+
 /** Messages that may wait for one conversation in one process. */
 const MAX_WAITING = 100;
 /** Between looks at a turn that another process runs, in milliseconds. */
@@ -156,19 +162,22 @@ export class TurnRunner {
       if (reopened) return this.#resultOf(await this.#run(reopened, log));
       // Another process may have been quicker, and runs the turn now.
       current = (await store.findTurn(stored)) ?? stored;
+      if (current.state === "failed" && current.updatedAt === stored.updatedAt) {
+        throw supersededError(current);
+      }
     }
-    const ended = await this.#settle(current, clock.now() + settings.timeoutMs + settings.leaseMs, log);
-    if (!ended) throw busyError();
-    return this.#resultOf(ended);
+    const settled = await this.#settle(current, clock.now() + settings.timeoutMs + settings.leaseMs, log);
+    if (!settled) throw busyError();
+    return this.#resultOf(settled);
   }
 
   /** Waits until the turn has ended, whoever runs it; undefined when it has not at `until`. */
-  async #settle(turn: Turn, until: number, log: Logger): Promise<EndedTurn | undefined> {
+  async #settle(turn: Turn, until: number, log: Logger): Promise<Settled | undefined> {
     const { clock, store } = this.#deps;
     let current: Turn | undefined = turn;
     for (let pause = POLL_MS.first; ; pause = Math.min(pause * 2, POLL_MS.max)) {
       if (!current) throw new Error(`Turn ${turn.id} has vanished from the store`);
-      if (current.state !== "running") return current;
+      if (current.state !== "running") return { turn: current };
       const now = clock.now();
       if (current.lease.expiresAt <= now) {
         const taken = await this.#takeOver(current);
@@ -181,38 +190,45 @@ export class TurnRunner {
   }
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
-  async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<EndedTurn> {
-    const title = new AbortController();
-    const titled = this.#giveTitle(turn, known, title.signal, log);
+  async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<Settled> {
+    const { settings, clock } = this.#deps;
+    const noTitle = new AbortController();
+    const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
+    const title = this.#giveTitle(turn, known, signal, log);
     try {
       const result = await executeTurn(turn, this.#deps, this.#stop.signal, log);
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") title.abort();
-        await titled;
-        return result.turn;
+        if (result.turn.state === "failed") noTitle.abort();
+        return { turn: result.turn, title: await title };
       }
-      const { settings, clock } = this.#deps;
-      const ended = await this.#settle(turn, clock.now() + settings.timeoutMs + settings.leaseMs, log);
-      if (!ended) throw busyError();
-      return ended;
+      const until = clock.now() + settings.timeoutMs + settings.leaseMs;
+      const settled = await this.#settle(turn, until, log);
+      if (!settled) throw busyError();
+      return settled;
     } finally {
-      title.abort();
+      noTitle.abort();
     }
   }
 
-  /** Never rejects: a conversation without a title of its own keeps the one cut from its message. */
+  /**
+   * The conversation's title, named by the model if it has none of its own yet. Never rejects: what
+   * was cut from the message stays, for good when the model has failed; when `signal` aborts, until
+   * the next turn. Undefined when the store can't tell.
+   */
   async #giveTitle(
     turn: RunningTurn,
     known: Conversation | undefined,
     signal: AbortSignal,
     log: Logger,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { clock, model, store } = this.#deps;
+    let title = known?.title;
     try {
       const conversation = known ?? (await store.findConversation(turn.owner, turn.conversationId));
-      if (conversation?.titleState !== "pending") return;
-      const title = await generateTitle(
+      title = conversation?.title;
+      if (conversation?.titleState !== "pending") return title;
+      const named = await generateTitle(
         model,
         turn.user.content,
         turn.userLocale.locale,
@@ -223,27 +239,28 @@ export class TurnRunner {
         log.warn({ err: error }, "The model gave no title; it is cut from the message");
         return conversation.title;
       });
-      await store.setTitle(turn.conversationId, title);
+      await store.setTitle(turn.conversationId, named);
+      return named;
     } catch (error) {
-      // Without a reply the title waits for the next turn.
       if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
+      return title;
     }
   }
 
-  async #resultOf(turn: EndedTurn): Promise<TurnResult> {
+  async #resultOf({ turn, title }: Settled): Promise<TurnResult> {
     if (turn.state === "failed") throw fromTurnError(turn);
+    const { conversationId, reply } = turn;
+    return { conversationId, title: title ?? (await this.#titleOf(turn)), reply: reply.content };
+  }
+
+  /** The title of a turn that another process ran, which may still be naming the subject. */
+  async #titleOf(turn: EndedTurn): Promise<string> {
     const { clock, store } = this.#deps;
     for (;;) {
       const conversation = await store.findConversation(turn.owner, turn.conversationId);
       if (!conversation) throw new Error(`Conversation ${turn.conversationId} has vanished from the store`);
-      // Another process that runs the turn may still be naming the subject.
-      if (conversation.titleState === "final" || clock.now() > turn.updatedAt + TITLE_TIMEOUT_MS) {
-        return {
-          conversationId: turn.conversationId,
-          title: conversation.title,
-          reply: turn.reply.content,
-        };
-      }
+      const waited = clock.now() > turn.updatedAt + TITLE_TIMEOUT_MS;
+      if (conversation.titleState === "final" || waited) return conversation.title;
       await clock.sleep(POLL_MS.max, this.#stop.signal);
     }
   }
@@ -275,5 +292,14 @@ function keyReusedError(): AppError {
     "invalid_argument",
     "idempotency_key was already used for another request; use a new key for a new message",
     { meta: { argument: "idempotency_key" } },
+  );
+}
+
+/** A turn that may only be tried again while it is the last one, and no longer is. */
+function supersededError({ conversationId }: TurnRef): AppError {
+  return new AppError(
+    "failed_precondition",
+    "This message failed, and the conversation has gone on since. Send it as a new message, with a new key.",
+    { meta: { reason: "superseded", conversation_id: conversationId } },
   );
 }

@@ -113,6 +113,9 @@ function span(today: IsoDate, amount: number, unit: CalendarUnit): Found {
   return { from: today, to, counted: true };
 }
 
+/** The calendar week, month or year that a day lies in. */
+const RANGES = { days: weekOf, weeks: weekOf, months: monthOf, years: yearOf };
+
 /** Rules are tried in this order; words that one rule has read are not read again. */
 const RULES: readonly Rule[] = [
   {
@@ -231,14 +234,20 @@ const RULES: readonly Rule[] = [
     read: ([, n = "", unit], { today }) => day(plus(today, -countOf(n), unitOf(unit))),
   },
   {
+    pattern: /\b(?:(?:the )?end of (?:the|this)|(?:the )?end of (next)) (week|month|year)\b/gi,
+    read([, next, whole], { today }) {
+      const unit = unitOf(whole);
+      return day(RANGES[unit](plus(today, next === undefined ? 0 : 1, unit)).to);
+    },
+  },
+  {
     pattern:
       /\b(?:the )?rest of (?:the|this) (week|month|year)\b|\b(this|next|last|the coming) (week|month|year)\b/gi,
     read([, rest, lead, whole], { today, remaining: left }) {
       const remaining = left && lead?.toLowerCase() === "this";
       const unit = unitOf(rest ?? whole);
-      const rangeOf = { days: weekOf, weeks: weekOf, months: monthOf, years: yearOf }[unit];
       const shift = { next: 1, last: -1, "the coming": 1 }[lead?.toLowerCase() ?? ""] ?? 0;
-      const range = rangeOf(plus(today, shift, unit));
+      const range = RANGES[unit](plus(today, shift, unit));
       return rest !== undefined || remaining || (unit === "weeks" && shift === 0)
         ? { ...range, from: today }
         : range;

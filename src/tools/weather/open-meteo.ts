@@ -8,18 +8,14 @@ import { conditionOf } from "./wmo-codes.ts";
 
 export interface OpenMeteoOptions {
   http: HttpClient;
-  /** Default: https://geocoding-api.open-meteo.com */
-  geocodingBaseUrl?: string;
-  /** Default: https://api.open-meteo.com */
-  forecastBaseUrl?: string;
+  /** Such as https://geocoding-api.open-meteo.com */
+  geocodingBaseUrl: string;
+  /** Such as https://api.open-meteo.com */
+  forecastBaseUrl: string;
 }
 
 /** Weather from Open-Meteo, which needs no key. API: https://open-meteo.com/en/docs */
-export function openMeteo({
-  http,
-  geocodingBaseUrl = "https://geocoding-api.open-meteo.com",
-  forecastBaseUrl = "https://api.open-meteo.com",
-}: OpenMeteoOptions): WeatherSource {
+export function openMeteo({ http, geocodingBaseUrl, forecastBaseUrl }: OpenMeteoOptions): WeatherSource {
   /** The geocoder searches by bare names: the rest of the location chooses among its results. */
   async function findPlace(location: string, signal: AbortSignal): Promise<GeocodedPlace> {
     const { name, within } = splitLocation(location);

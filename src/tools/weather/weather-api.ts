@@ -7,16 +7,12 @@ import type { UnitSystem, WeatherSource } from "./weather-source.ts";
 export interface WeatherApiOptions {
   http: HttpClient;
   apiKey: string;
-  /** Default: https://api.weatherapi.com */
-  baseUrl?: string;
+  /** Such as https://api.weatherapi.com */
+  baseUrl: string;
 }
 
 /** Weather from WeatherAPI.com. Its free plan knows three days. API: https://www.weatherapi.com/docs/ */
-export function weatherApi({
-  http,
-  apiKey,
-  baseUrl = "https://api.weatherapi.com",
-}: WeatherApiOptions): WeatherSource {
+export function weatherApi({ http, apiKey, baseUrl }: WeatherApiOptions): WeatherSource {
   return {
     name: "WeatherAPI.com",
     async report({ location, days, units, signal }) {

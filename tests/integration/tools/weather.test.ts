@@ -187,7 +187,11 @@ describe("Open-Meteo", () => {
     const controller = new AbortController();
     const reason = new Error("deadline");
     server = await localServer(() => controller.abort(reason));
-    const source = openMeteo({ http: httpClient, geocodingBaseUrl: server.url });
+    const source = openMeteo({
+      http: httpClient,
+      geocodingBaseUrl: server.url,
+      forecastBaseUrl: server.url,
+    });
     const attempt = runTool(weatherTool({ source }), { location: "Oslo" }, { signal: controller.signal });
     await expect(attempt).rejects.toBe(reason);
   });

@@ -140,6 +140,15 @@ describe("what the model is told when", () => {
     });
   });
 
+  test("the error is too long", async () => {
+    const env = environment(
+      echoTool({}, async () => {
+        throw new ToolError("x".repeat(10_000));
+      }),
+    );
+    expect((await executeToolCall(call(), env)).error).toHaveLength(4_000);
+  });
+
   test("the tool heeds its time-out", async () => {
     const reasons: unknown[] = [];
     const tool = echoTool({ timeoutMs: 2_500 }, (_, { signal }) => {

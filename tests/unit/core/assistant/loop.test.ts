@@ -6,7 +6,7 @@ import type { ModelEvent } from "../../../../src/core/model/language-model.ts";
 import { takes } from "../../../support/answers.ts";
 import { assistantRun, collect, firstCalls, stepsDone } from "../../../support/assistant-run.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
-import { calls, hangs, ScriptedModel, says } from "../../../support/scripted-model.ts";
+import { calls, hangs, ignoresAborts, ScriptedModel, says } from "../../../support/scripted-model.ts";
 import { echoTool } from "../../../support/tools.ts";
 
 const types = (events: readonly AssistantEvent[]) => events.map(({ type }) => type);
@@ -290,6 +290,16 @@ describe("answers that can't be used", () => {
 });
 
 describe("an abort", () => {
+  test("ends a run whose model does not listen to it", async () => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const run = assistantRun({ model: new ScriptedModel(ignoresAborts), signal: abort.signal });
+    const failed = expect(collect(run)).rejects.toBe(reason);
+    await settle();
+    abort.abort(reason);
+    await failed;
+  });
+
   const reason = new Error("the turn is over");
 
   test("before the first event asks nobody", async () => {

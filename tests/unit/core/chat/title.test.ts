@@ -143,6 +143,19 @@ describe("generateTitle", () => {
     await expect(ask(answer).title).rejects.toMatchObject({ code: "unavailable" });
   });
 
+  test("gives up on a model that writes without end", async () => {
+    let written = 0;
+    const model = new ScriptedModel().title(async function* () {
+      for (;;) {
+        written++;
+        yield { type: "text_delta", text: "*".repeat(1_000) };
+      }
+    });
+    const asked = generateTitle(model, "Hi", "en", new FakeClock(), new AbortController().signal);
+    await expect(asked).rejects.toMatchObject({ code: "unavailable" });
+    expect(written).toBeLessThan(10);
+  });
+
   test("gives up after five seconds", async () => {
     const { clock, title } = ask(hangs);
     const failed = expect(title).rejects.toMatchObject({ code: "deadline_exceeded" });

@@ -138,8 +138,15 @@ describe("reading", () => {
 
   test("of a conversation that has vanished fails too", async () => {
     const server = world.process(new ScriptedModel(says("Hi")));
+    await server.start("Hello", { key: "k" });
     server.store.plan("findConversation", async () => undefined);
-    await expect(server.start("Hello")).rejects.toThrow("vanished");
+    await expect(server.start("Hello", { key: "k" })).rejects.toThrow("vanished");
+  });
+
+  test("of the conversation that fails does not keep a stored reply from its caller", async () => {
+    const server = world.process(new ScriptedModel(says("Hi")));
+    server.store.plan("findConversation", fails, fails);
+    expect(await server.start("Hello")).toMatchObject({ reply: "Hi", title: "A title" });
   });
 });
 

@@ -171,7 +171,9 @@ describe("the same key after a failure", () => {
     await expect(server.continue("First", { conversationId, key: "k" })).rejects.toThrow();
     await server.continue("Second", { conversationId });
     await expect(server.continue("First", { conversationId, key: "k" })).rejects.toMatchObject({
-      code: "unavailable",
+      code: "failed_precondition",
+      retryable: false,
+      meta: { reason: "superseded", conversation_id: conversationId },
     });
     expect(await server.store.listTurns(conversationId, 1, 9)).toHaveLength(3);
   });

@@ -44,6 +44,18 @@ describe("stop", () => {
     expect(await server.store.listConversations("ann", 9)).toMatchObject([{ turnCount: 2 }]);
   });
 
+  test("does not wait for a title", async () => {
+    const model = new ScriptedModel(says("Hi")).title(hangs);
+    const server = world.process(model);
+    const started = server.start("Hello");
+    await settle();
+    const stopping = server.runner.stop(0);
+    await world.clock.advance(0);
+    await stopping;
+    expect(await started).toMatchObject({ reply: "Hi", title: "Hello" });
+    expect(await server.store.listConversations("ann", 9)).toMatchObject([{ titleState: "pending" }]);
+  });
+
   test("lets go of those that do not end, and another process goes on with them at once", async () => {
     const model = new ScriptedModel(calls({}), hangs);
     const tools = [echoTool()];

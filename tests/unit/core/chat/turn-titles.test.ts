@@ -3,7 +3,13 @@ import { takes } from "../../../support/answers.ts";
 import { ChatWorld } from "../../../support/chat-world.ts";
 import { settle } from "../../../support/fake-clock.ts";
 import { fails } from "../../../support/faults.ts";
-import { hangs, type ScriptedAnswer, ScriptedModel, says } from "../../../support/scripted-model.ts";
+import {
+  hangs,
+  ignoresAborts,
+  type ScriptedAnswer,
+  ScriptedModel,
+  says,
+} from "../../../support/scripted-model.ts";
 
 let world: ChatWorld;
 beforeEach(async () => {
@@ -54,6 +60,24 @@ describe("the title of a conversation", () => {
 
     await server.continue("More", { conversationId: result.conversationId });
     expect(model.titleRequests).toHaveLength(1);
+  });
+
+  test("of a model that does not listen to aborts is waited for five seconds all the same", async () => {
+    const startedAt = world.clock.now();
+    const model = new ScriptedModel(says("Reply")).title(ignoresAborts);
+    expect(await world.until(world.process(model).start("Hi"))).toMatchObject({
+      title: "Hi",
+      reply: "Reply",
+    });
+    expect(world.clock.now() - startedAt).toBe(5_000);
+  });
+
+  test("that can't be stored does not delay the reply", async () => {
+    const startedAt = world.clock.now();
+    const server = world.process(new ScriptedModel(says("Reply")));
+    server.store.plan("setTitle", fails);
+    await world.until(server.start("Hi"));
+    expect(world.clock.now()).toBe(startedAt);
   });
 
   test("that can't be stored fails nothing, and is asked for again in the next turn", async () => {

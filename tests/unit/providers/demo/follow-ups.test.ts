@@ -33,6 +33,10 @@ const CONVERSATIONS: readonly (readonly [texts: readonly string[], calls: readon
   ],
   [["next holidays in Spain", "what about Germany?"], [holidays({ country: "DE" })]],
   [["what time is it in Tokyo", "and in Lisbon?"], [now("Europe/Lisbon")]],
+  [
+    ["next holidays in Barcelona", "and in Lisbon until the end of the year?"],
+    [holidays({ country: "PT", before_date: "2026-12-31", max_count: 50 })],
+  ],
   [["weather in Paris", "and in Granollers?"], [weather("Granollers")]],
   [["weather in Paris", "what time is it there?"], [now("Europe/Paris")]],
   [["weather in Paris", "write a poem", "and tomorrow?"], [weather("Paris")]],

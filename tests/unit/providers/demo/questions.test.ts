@@ -85,6 +85,8 @@ const QUESTIONS: readonly (readonly [text: string, calls: readonly Wanted[]])[] 
   ["what weekday was 2024-02-29?", [math("weekday", { date: "2024-02-29" })]],
   ["what day of the week was 29 February 2024", [math("weekday", { date: "2024-02-29" })]],
   ["How many days until Christmas?", [math("days_between", { to_date: "2026-12-25" })]],
+  ["days until the end of the year", [math("days_between", { to_date: "2026-12-31" })]],
+  ["days until the end of next month", [math("days_between", { to_date: "2026-12-31" })]],
   ["days until 24 December", [math("days_between", { to_date: "2026-12-24" })]],
   [
     "how many days between 1 March 2027 and 5 April 2027?",

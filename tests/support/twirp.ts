@@ -8,12 +8,6 @@ export const ENCODINGS: readonly Encoding[] = ["application/json", "application/
 
 export const METHODS: readonly MethodInfo[] = ChatService.methods;
 
-export function methodNamed(name: string): MethodInfo {
-  const method = METHODS.find((candidate) => candidate.name === name);
-  if (!method) throw new Error(`There is no method ${name}`);
-  return method;
-}
-
 export interface ErrorBody {
   code: string;
   msg: string;

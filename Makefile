@@ -7,7 +7,7 @@ export npm_config_loglevel ?= error
 export PATH := ./node_modules/.bin:$(PATH)
 
 CONTRACT := $(shell find proto -name '*.proto' -o -name 'buf*.yaml')
-SOURCES := $(shell find src migrations -name '*.ts')
+SOURCES := $(shell find src migrations scripts -name '*.ts')
 KILLS ?= 50
 SEED ?= 1
 JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
@@ -39,6 +39,26 @@ build: $(BUILT) ## Install and build, without starting
 .PHONY: smoke
 smoke: $(BUILT) ## Start the built server on a free port and ask it one question
 	@node scripts/smoke.mjs
+
+##@ Data
+.PHONY: migrate-up migrate-down migrate-status migrate-check backup restore
+migrate-up: $(BUILT) ## Bring the store's schema to this Parley's; DRY_RUN=1 only shows what would be done
+	@node dist/migrate.js up $(if $(DRY_RUN),--dry-run)
+
+migrate-down: $(BUILT) ## Take back the newest schema change, or all after TO=version
+	@node dist/migrate.js down $(if $(TO),--to $(TO)) $(if $(DRY_RUN),--dry-run)
+
+migrate-status: $(BUILT) ## Show the schema changes and which were applied
+	@node dist/migrate.js status
+
+migrate-check: $(BUILT) ## Look through the whole embedded database for damage
+	@node dist/migrate.js check
+
+backup: $(BUILT) ## Write all conversations to one archive; BACKUP_PATH=file to choose it
+	@node dist/backup.js $(if $(BACKUP_PATH),"$(BACKUP_PATH)")
+
+restore: $(BUILT) ## Read the archive BACKUP_PATH=file back; FORCE=1 replaces what is there
+	@node dist/restore.js $(if $(FORCE),--force) $(if $(BACKUP_PATH),"$(BACKUP_PATH)")
 
 ##@ Test
 .PHONY: test test-unit test-integration test-e2e test-coverage kill-test

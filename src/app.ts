@@ -1,8 +1,7 @@
-import { join } from "node:path";
-import { sqliteMigrations } from "../migrations/sqlite/index.ts";
 import type { Config } from "./config.ts";
 import type { Tool } from "./core/assistant/tool.ts";
 import { ToolRegistry } from "./core/assistant/tool-registry.ts";
+import type { Cache } from "./core/cache.ts";
 import { ChatService } from "./core/chat/chat-service.ts";
 import { sweepExpiredTurns } from "./core/chat/sweeper.ts";
 import { TurnRunner } from "./core/chat/turn-runner.ts";
@@ -11,12 +10,11 @@ import { randomIds } from "./core/ids.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { httpClient } from "./net/http-client.ts";
+import { logCacheUse } from "./observability/cache-use.ts";
+import { openStores, type Stores } from "./open-stores.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
-import { SqliteConversationStore } from "./stores/sqlite/conversation-store.ts";
-import { SqliteDatabase } from "./stores/sqlite/database.ts";
-import { migrate } from "./stores/sqlite/migrate.ts";
-import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
+import { cached } from "./resilience/cached-tool.ts";
 import { systemClock } from "./system-clock.ts";
 import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
 import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
@@ -25,6 +23,11 @@ import { Readiness } from "./transport/health.ts";
 import { HttpServer } from "./transport/http-server.ts";
 import { bindChatService } from "./transport/twirp/chat.ts";
 import { TwirpRouter } from "./transport/twirp/router.ts";
+
+const HOUR_MS = 3_600_000;
+/** Weather services measure every 15 minutes or so. */
+const WEATHER_FRESH_MS = HOUR_MS / 6;
+const HOLIDAYS_FRESH_MS = 24 * HOUR_MS;
 
 export interface AppDeps {
   readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
@@ -42,14 +45,10 @@ export interface App {
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
-  const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
-  for (const { version, name } of migrate(database, sqliteMigrations)) {
-    log.info({}, `The database is at schema version ${version} now (${name})`);
-  }
-  const store = new SqliteConversationStore(database);
-  const sessions = new SqliteSessionStore(database, config.SESSION_TTL_MINUTES * 60_000);
+  const stores = await openStores(config, clock, log);
+  const { conversations: store, sessions } = stores;
   const model = deps.model ?? createModel(config);
-  const tools = new ToolRegistry(createTools(config));
+  const tools = new ToolRegistry(createTools(config, stores.cache, clock, log));
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -81,7 +80,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       },
     },
   });
-  const readiness = new Readiness([{ name: "conversations", check: () => store.ping() }]);
+  const readiness = new Readiness(stores.dependencies);
   const server = new HttpServer({
     router: new TwirpRouter([bindChatService(chat)]),
     readiness,
@@ -91,13 +90,13 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   });
 
   const sweeping = new AbortController();
-  const url = await server.listen(config.HOST, config.PORT).catch((error) => {
-    database.close();
+  const url = await server.listen(config.HOST, config.PORT).catch(async (error) => {
+    await stores.close();
     throw error;
   });
   const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
   readiness.phase = "serving";
-  for (const line of startUpLines(config, url, model, database.path)) log.info({}, line);
+  for (const line of startUpLines(config, url, model, stores)) log.info({}, line);
 
   return {
     url,
@@ -107,7 +106,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       const closed = server.close();
       await runner.stop(config.SHUTDOWN_GRACE_SECONDS * 1000);
       await Promise.all([closed, swept]);
-      database.close();
+      await stores.close();
     },
   };
 }
@@ -127,7 +126,7 @@ function usesOpenAI(config: Config): boolean {
   return config.OPENAI_API_KEY !== undefined || config.OPENAI_BASE_URL !== undefined;
 }
 
-function createTools(config: Config): Tool[] {
+function createTools(config: Config, cache: Cache, clock: Clock, log: Logger): Tool[] {
   const http = httpClient;
   const weather = config.WEATHER_API_KEY
     ? weatherApi({ http, apiKey: config.WEATHER_API_KEY, baseUrl: config.WEATHER_API_BASE_URL })
@@ -140,20 +139,24 @@ function createTools(config: Config): Tool[] {
     ? { country: config.HOLIDAY_COUNTRY, region: config.HOLIDAY_REGION }
     : undefined;
   const feed = config.HOLIDAY_CALENDAR_URL ? icalFeed({ http, url: config.HOLIDAY_CALENDAR_URL }) : undefined;
+  const staleMs = config.CACHE_TTL_HOURS * HOUR_MS;
+  const counters = logCacheUse(log);
+  const remembered = (tool: Tool, freshMs: number) =>
+    cached(tool, { cache, clock, freshMs, staleMs, counters });
   return [
-    weatherTool({ source: weather }),
-    holidaysTool({ source: dateHolidays(), feed, place }),
+    remembered(weatherTool({ source: weather }), WEATHER_FRESH_MS),
+    remembered(holidaysTool({ source: dateHolidays(), feed, place }), HOLIDAYS_FRESH_MS),
     datetimeTool(),
     dateMathTool(),
   ];
 }
 
 /** One line for each fact that a newcomer wants to know. */
-function startUpLines(config: Config, url: string, model: LanguageModel, databasePath: string): string[] {
+function startUpLines(config: Config, url: string, model: LanguageModel, stores: Stores): string[] {
   const lines = [
     `Parley is ready at ${url}`,
-    `Model: ${model.model} (${model.provider})${config.OPENAI_BASE_URL ? ` at ${new URL(config.OPENAI_BASE_URL).host}` : ""}`,
-    `Conversations and sessions: SQLite in ${databasePath}`,
+    `Model: ${modelLine(config, model)}`,
+    ...stores.description,
     `Weather: ${config.WEATHER_API_KEY ? "WeatherAPI.com" : "Open-Meteo"}; holidays: ${config.HOLIDAY_CALENDAR_URL ? "your calendar feed and date-holidays" : "date-holidays, offline"}`,
   ];
   if (model.provider === "demo") {
@@ -161,5 +164,12 @@ function startUpLines(config: Config, url: string, model: LanguageModel, databas
       "For a real model set OPENAI_API_KEY, or OPENAI_BASE_URL and OPENAI_MODEL for a server of your own",
     );
   }
-  return [...lines, 'Ask it something: npx parley ask -m "Which holidays are next in Barcelona?"'];
+  const where = url === config.API_URL ? "" : ` --url ${url}`;
+  return [...lines, `Ask it something: npx parley${where} ask -m "Which holidays are next in Barcelona?"`];
+}
+
+function modelLine(config: Config, model: LanguageModel): string {
+  if (model.provider === "demo") return "demo, built in and offline";
+  const host = config.OPENAI_BASE_URL ? new URL(config.OPENAI_BASE_URL).host : model.provider;
+  return `${model.model} at ${host}`;
 }

@@ -25,46 +25,84 @@ const locale = z.string().refine(
   { error: "must be a BCP 47 language tag, such as en-GB" },
 );
 
-/** Every environment variable that Parley reads; .env.example explains each. */
-export const environmentSchema = z.object({
-  HOST: z.string().default("127.0.0.1"),
-  PORT: integer(0, 65_535).default(8080),
-  DATA_DIR: z.string().default("./data"),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
-  SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(20),
-
-  OPENAI_API_KEY: z.string().optional(),
-  OPENAI_MODEL: z.string().default("gpt-5-mini"),
-  OPENAI_BASE_URL: httpUrl().optional(),
-  OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
-
-  MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(32_000),
-  MAX_BODY_BYTES: integer(1_024, 64 * 1_048_576).default(1_048_576),
-  SESSION_TTL_MINUTES: integer(1).default(30),
-  HISTORY_TOKENS: integer(0).default(16_000),
-  MAX_TOOL_ROUNDS: integer(1, 100).default(15),
-  TURN_TIMEOUT_SECONDS: integer(1, 3_600).default(120),
-  TURN_WAIT_SECONDS: integer(1, 3_600).default(30),
-  TURN_LEASE_SECONDS: integer(1, 600).default(10),
-
-  DEFAULT_TIMEZONE: timezone.optional(),
-  DEFAULT_LOCALE: locale.default("en"),
-  WEATHER_API_KEY: z.string().optional(),
-  WEATHER_API_BASE_URL: httpUrl().default("https://api.weatherapi.com"),
-  OPEN_METEO_GEOCODING_URL: httpUrl().default("https://geocoding-api.open-meteo.com"),
-  OPEN_METEO_FORECAST_URL: httpUrl().default("https://api.open-meteo.com"),
-  HOLIDAY_COUNTRY: z
+/** `host:port,host:port` as a list. */
+const addresses = () =>
+  z
     .string()
-    .regex(/^[A-Za-z]{2}$/, "must be an ISO 3166-1 alpha-2 country code, such as ES")
-    .optional(),
-  HOLIDAY_REGION: z.string().optional(),
-  HOLIDAY_CALENDAR_URL: z
-    .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
-    .optional(),
+    .regex(/^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/, "must be a list of host:port, separated by commas")
+    .transform((text) =>
+      text.split(",").map((address) => {
+        const [host = "", port] = address.split(":");
+        return { host, port: Number(port) };
+      }),
+    );
 
-  API_URL: httpUrl().default("http://127.0.0.1:8080"),
-  API_KEY: z.string().optional(),
-});
+/** Every environment variable that Parley reads; .env.example explains each. */
+export const environmentSchema = z
+  .object({
+    HOST: z.string().default("127.0.0.1"),
+    PORT: integer(0, 65_535).default(8080),
+    DATA_DIR: z.string().default("./data"),
+    LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+    SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(20),
+
+    MONGO_URI: z
+      .string()
+      .regex(/^mongodb(\+srv)?:\/\/\S+$/, "must look like mongodb://host:27017/parley")
+      .optional(),
+    MONGO_TIMEOUT_MS: integer(100, 60_000).default(3_000),
+    MONGO_POOL_SIZE: integer(1, 10_000).default(100),
+
+    REDIS_URL: z
+      .string()
+      .regex(/^rediss?:\/\/\S+$/, "must look like redis://host:6379")
+      .optional(),
+    REDIS_SENTINELS: addresses().optional(),
+    REDIS_MASTER_NAME: z.string().default("mymaster"),
+    REDIS_CLUSTER: addresses().optional(),
+    REDIS_USERNAME: z.string().optional(),
+    REDIS_PASSWORD: z.string().optional(),
+    REDIS_TLS: z.stringbool().default(false),
+    REDIS_TIMEOUT_MS: integer(10, 60_000).default(500),
+    CACHE_TTL_HOURS: integer(1, 24 * 30).default(24),
+    CACHE_MAX_MB: integer(1, 65_536).default(32),
+
+    OPENAI_API_KEY: z.string().optional(),
+    OPENAI_MODEL: z.string().default("gpt-5-mini"),
+    OPENAI_BASE_URL: httpUrl().optional(),
+    OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
+
+    MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(32_000),
+    MAX_BODY_BYTES: integer(1_024, 64 * 1_048_576).default(1_048_576),
+    SESSION_TTL_MINUTES: integer(1).default(30),
+    HISTORY_TOKENS: integer(0).default(16_000),
+    MAX_TOOL_ROUNDS: integer(1, 100).default(15),
+    TURN_TIMEOUT_SECONDS: integer(1, 3_600).default(120),
+    TURN_WAIT_SECONDS: integer(1, 3_600).default(30),
+    TURN_LEASE_SECONDS: integer(1, 600).default(10),
+
+    DEFAULT_TIMEZONE: timezone.optional(),
+    DEFAULT_LOCALE: locale.default("en"),
+    WEATHER_API_KEY: z.string().optional(),
+    WEATHER_API_BASE_URL: httpUrl().default("https://api.weatherapi.com"),
+    OPEN_METEO_GEOCODING_URL: httpUrl().default("https://geocoding-api.open-meteo.com"),
+    OPEN_METEO_FORECAST_URL: httpUrl().default("https://api.open-meteo.com"),
+    HOLIDAY_COUNTRY: z
+      .string()
+      .regex(/^[A-Za-z]{2}$/, "must be an ISO 3166-1 alpha-2 country code, such as ES")
+      .optional(),
+    HOLIDAY_REGION: z.string().optional(),
+    HOLIDAY_CALENDAR_URL: z
+      .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
+      .optional(),
+
+    API_URL: httpUrl().default("http://127.0.0.1:8080"),
+    API_KEY: z.string().optional(),
+  })
+  .refine((c) => [c.REDIS_URL, c.REDIS_SENTINELS, c.REDIS_CLUSTER].filter(Boolean).length <= 1, {
+    path: ["REDIS_URL"],
+    error: "is one of three: set REDIS_URL, REDIS_SENTINELS or REDIS_CLUSTER, not several",
+  });
 
 export type Config = Readonly<z.output<typeof environmentSchema>>;
 

@@ -1,18 +1,22 @@
-/** One thing that the server can't do without. Throws when it can't serve. */
+/** Something outside that the server uses. */
 export interface Dependency {
   readonly name: string;
+  /** Whether nothing can be served without it. */
+  readonly required: boolean;
+  /** Throws when it can't be used. */
   check(): Promise<void>;
 }
 
 type Phase = "starting" | "serving" | "draining";
 
 export interface ReadyReport {
-  readonly status: "ready" | "unavailable" | "starting" | "draining";
+  /** `degraded`: all is served, but something that helps is away. */
+  readonly status: "ready" | "degraded" | "unavailable" | "starting" | "draining";
   /** `ok` or `failed`, by dependency. */
   readonly dependencies: Record<string, string>;
 }
 
-/** Whether traffic should be sent here: yes while serving with all dependencies well. */
+/** Whether traffic should be sent here: yes while serving with all that is required. */
 export class Readiness {
   phase: Phase = "starting";
   readonly #dependencies: readonly Dependency[];
@@ -23,16 +27,18 @@ export class Readiness {
 
   async report(): Promise<ReadyReport> {
     const results = await Promise.all(
-      this.#dependencies.map(async ({ name, check }) => {
+      this.#dependencies.map(async ({ name, required, check }) => {
         const ok = await check().then(
           () => true,
           () => false,
         );
-        return { name, ok };
+        return { name, required, ok };
       }),
     );
     const dependencies = Object.fromEntries(results.map(({ name, ok }) => [name, ok ? "ok" : "failed"]));
     if (this.phase !== "serving") return { status: this.phase, dependencies };
-    return { status: results.every(({ ok }) => ok) ? "ready" : "unavailable", dependencies };
+    const failed = results.filter(({ ok }) => !ok);
+    if (failed.length === 0) return { status: "ready", dependencies };
+    return { status: failed.some(({ required }) => required) ? "unavailable" : "degraded", dependencies };
   }
 }

@@ -101,7 +101,8 @@ export class HttpServer {
       if (path === "/health") return jsonAnswer(200, { status: "ok" });
       if (path === "/ready") {
         const report = await this.#options.readiness.report();
-        return jsonAnswer(report.status === "ready" ? 200 : 503, report);
+        const serves = report.status === "ready" || report.status === "degraded";
+        return jsonAnswer(serves ? 200 : 503, report);
       }
     }
     const route = this.#options.router.match({

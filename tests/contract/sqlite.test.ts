@@ -1,20 +1,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sqliteMigrations } from "../../migrations/sqlite/index.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
-import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
-import { migrate } from "../../src/stores/sqlite/migrate.ts";
+import type { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
+import { openSqlite } from "../support/sqlite.ts";
 import { conversationStoreContract } from "./conversation-store.suite.ts";
 import { sessionStoreContract } from "./session-store.suite.ts";
 
 async function openDatabases() {
   const folder = await mkdtemp(join(tmpdir(), "parley-sqlite-"));
   const opened: SqliteDatabase[] = [];
-  const open = () => {
-    const database = new SqliteDatabase(join(folder, "parley.db"));
-    migrate(database, sqliteMigrations);
+  const open = async () => {
+    const database = await openSqlite(join(folder, "parley.db"));
     opened.push(database);
     return database;
   };
@@ -28,13 +26,13 @@ async function openDatabases() {
 conversationStoreContract("sqlite", async () => {
   const { open, close } = await openDatabases();
   return {
-    store: new SqliteConversationStore(open()),
-    reopen: async () => new SqliteConversationStore(open()),
+    store: new SqliteConversationStore(await open()),
+    reopen: async () => new SqliteConversationStore(await open()),
     close,
   };
 });
 
 sessionStoreContract("sqlite", async (ttlMs) => {
   const { open, close } = await openDatabases();
-  return { sessions: new SqliteSessionStore(open(), ttlMs), close };
+  return { sessions: new SqliteSessionStore(await open(), ttlMs), close };
 });

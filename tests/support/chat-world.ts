@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sqliteMigrations } from "../../migrations/sqlite/index.ts";
 import type { Tool } from "../../src/core/assistant/tool.ts";
 import { ToolRegistry } from "../../src/core/assistant/tool-registry.ts";
 import { ChatService } from "../../src/core/chat/chat-service.ts";
@@ -12,11 +11,11 @@ import type { RequestContext } from "../../src/core/context.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
-import { migrate } from "../../src/stores/sqlite/migrate.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
 import { type FaultyStore, faultyStore } from "./faults.ts";
 import { countedIds } from "./ids.ts";
+import { openSqlite } from "./sqlite.ts";
 import { TestLog } from "./test-log.ts";
 
 export const SETTINGS: TurnRunnerSettings = {
@@ -61,7 +60,13 @@ export class ChatWorld {
   }
 
   static async open(): Promise<ChatWorld> {
-    return new ChatWorld(await mkdtemp(join(tmpdir(), "parley-core-")));
+    const world = new ChatWorld(await mkdtemp(join(tmpdir(), "parley-core-")));
+    world.#opened.push(await openSqlite(world.#path));
+    return world;
+  }
+
+  get #path(): string {
+    return join(this.#folder, "parley.db");
   }
 
   async close(): Promise<void> {
@@ -74,9 +79,8 @@ export class ChatWorld {
   }
 
   database(): SqliteDatabase {
-    const database = new SqliteDatabase(join(this.#folder, "parley.db"));
+    const database = new SqliteDatabase(this.#path);
     this.#opened.push(database);
-    migrate(database, sqliteMigrations);
     return database;
   }
 

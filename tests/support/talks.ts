@@ -155,7 +155,11 @@ async function transcript(url: string, conversation_id: string) {
   const messages: Page["conversation"]["messages"] = [];
   let page_token = "";
   do {
-    const { body } = await callJson<Page>(url, "DescribeConversation", { conversation_id, page_token });
+    const { status, body } = await callJson<Page>(url, "DescribeConversation", {
+      conversation_id,
+      page_token,
+    });
+    if (status !== 200) throw new Error(`DescribeConversation answered ${status} ${JSON.stringify(body)}`);
     messages.push(...body.conversation.messages);
     page_token = body.next_page_token;
   } while (page_token !== "");

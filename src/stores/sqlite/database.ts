@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { AppError } from "../../core/errors.ts";
@@ -7,6 +7,14 @@ import { AppError } from "../../core/errors.ts";
 const BUSY_TIMEOUT_MS = 5_000;
 /** Primary result code SQLITE_CONSTRAINT (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const DAMAGE = new Set([11, 26]);
+
+/**
+ * Up to this size, in bytes, every page is looked at when the file is opened: 0.4 ms a MB when the file is
+ * in memory, 6 ms a MB from a cold disk. Larger files are checked by command.
+ */
+const CHECKED_AT_OPEN = 128 * 1024 * 1024;
 
 /** Prepares a statement, once for each text. */
 export type Sql = (text: string) => StatementSync;
@@ -23,8 +31,13 @@ export class SqliteDatabase {
     return statement;
   };
 
-  /** Opens the file, or makes it and its folder. @throws Error that says what to do about it. */
+  /**
+   * Opens the file, or makes it and its folder. A damaged file is refused and left as it is.
+   *
+   * @throws Error that says what to do about it.
+   */
   constructor(readonly path: string) {
+    refuseDamaged(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       this.#db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -73,11 +86,60 @@ export class SqliteDatabase {
   }
 }
 
+/**
+ * Looks for damage in the file.
+ *
+ * @param thorough also holds indexes against their tables, which takes about twice as long as reading the file.
+ * @returns what is wrong with it; nothing when it is sound.
+ */
+export function findDamage(path: string, thorough: boolean): string | undefined {
+  let db: DatabaseSync | undefined;
+  try {
+    // Read-only: when its last connection is closed, any other moves the write-ahead log into the file.
+    db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    const check = thorough ? "integrity_check" : "quick_check";
+    const found = db.prepare(`PRAGMA ${check}(1)`).get()?.[check];
+    return found === "ok" ? undefined : String(found);
+  } catch (error) {
+    const { errcode = 0, message } = error as SqliteError;
+    if (DAMAGE.has(primary(errcode))) return message;
+    throw error;
+  } finally {
+    db?.close();
+  }
+}
+
+function refuseDamaged(path: string): void {
+  const logSize = sizeOf(`${path}-wal`);
+  const size = sizeOf(path);
+  if (size === 0 && logSize === 0) return;
+  const damage = size === 0 ? "it is empty" : size <= CHECKED_AT_OPEN ? findDamage(path, false) : undefined;
+  if (!damage) return;
+  throw new Error(
+    `The database ${path} is damaged (${damage}). It was left as it is. Copy it and the files beside it whose names begin like it; then restore a backup, or recover what can be read with: sqlite3 ${path} .recover. To start with an empty one, move those files elsewhere.`,
+  );
+}
+
+/** 0 when there is no such file. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+interface SqliteError {
+  readonly code?: string;
+  readonly errcode?: number;
+  readonly message?: string;
+}
+
+/** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */
+function primary(errcode: number): number {
+  return errcode & 0xff;
+}
+
 /** A broken constraint is a bug of ours; all else that SQLite reports is a store that can't serve now. */
 function storeError(error: unknown): unknown {
-  const sqlite = error as { code?: string; errcode?: number };
-  if (sqlite.code !== "ERR_SQLITE_ERROR") return error;
-  if (((sqlite.errcode ?? 0) & 0xff) === SQLITE_CONSTRAINT) return error;
+  const { code, errcode = 0 } = error as SqliteError;
+  if (code !== "ERR_SQLITE_ERROR" || primary(errcode) === SQLITE_CONSTRAINT) return error;
   return new AppError(
     "unavailable",
     "The conversation store can't be used right now. Try again in a moment; the server's log says why.",

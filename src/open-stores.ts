@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import { mongoMigrations } from "../migrations/mongo/index.ts";
+import { sqliteMigrations } from "../migrations/sqlite/index.ts";
+import type { Config } from "./config.ts";
+import type { Cache } from "./core/cache.ts";
+import type { ConversationStore } from "./core/chat/conversation-store.ts";
+import type { SessionStore } from "./core/chat/session-store.ts";
+import type { Clock } from "./core/clock.ts";
+import type { Logger } from "./core/logger.ts";
+import { MigrationRunner } from "./migrations/runner.ts";
+import { MemoryCache } from "./stores/memory/cache.ts";
+import type { RedisServers } from "./stores/redis/index.ts";
+import { SqliteConversationStore } from "./stores/sqlite/conversation-store.ts";
+import { SqliteDatabase } from "./stores/sqlite/database.ts";
+import { SqliteMigrationTarget } from "./stores/sqlite/migrate.ts";
+import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
+import type { Dependency } from "./transport/health.ts";
+
+export interface Stores {
+  readonly conversations: ConversationStore;
+  readonly sessions: SessionStore;
+  readonly cache: Cache;
+  readonly dependencies: readonly Dependency[];
+  /** Where they are, one line each, for people; never with credentials. */
+  readonly description: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Where conversations and sessions are kept for good. */
+type DurableStores = Omit<Stores, "cache">;
+
+/**
+ * Opens the stores that the configuration names; the part of the composition that programs share.
+ *
+ * @throws Error that says what to do when they can't be used, or have another schema.
+ */
+export async function openStores(config: Config, clock: Clock, log: Logger): Promise<Stores> {
+  const durable = await (config.MONGO_URI === undefined
+    ? openSqlite(config, log)
+    : openMongo(config, config.MONGO_URI));
+  const servers = redisServers(config);
+  if (servers) return withRedis(durable, servers, config, clock, log);
+  return { ...durable, cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock) };
+}
+
+async function openSqlite(config: Config, log: Logger): Promise<DurableStores> {
+  const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
+  const conversations = new SqliteConversationStore(database);
+  try {
+    const target = new SqliteMigrationTarget(database);
+    const report = (line: string) => log.info({}, line);
+    await new MigrationRunner(target, sqliteMigrations, { report }).up();
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return {
+    conversations,
+    sessions: new SqliteSessionStore(database, sessionTtlMs(config)),
+    dependencies: [{ name: "sqlite", required: true, check: () => conversations.ping() }],
+    description: [`Conversations and sessions: SQLite in ${database.path}`],
+    close: async () => database.close(),
+  };
+}
+
+async function openMongo(config: Config, uri: string): Promise<DurableStores> {
+  // Loaded here: without MongoDB nobody waits for its driver.
+  const mongo = await import("./stores/mongo/index.ts");
+  const database = new mongo.MongoDatabase({
+    uri,
+    timeoutMs: config.MONGO_TIMEOUT_MS,
+    maxPoolSize: config.MONGO_POOL_SIZE,
+  });
+  const conversations = new mongo.MongoConversationStore(database);
+  try {
+    const target = new mongo.MongoMigrationTarget(database);
+    await new MigrationRunner(target, mongoMigrations).requireCurrent();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return {
+    conversations,
+    sessions: new mongo.MongoSessionStore(database, sessionTtlMs(config)),
+    dependencies: [{ name: "mongodb", required: true, check: () => conversations.ping() }],
+    description: [`Conversations and sessions: MongoDB, database ${database.db.databaseName}`],
+    close: () => database.close(),
+  };
+}
+
+async function withRedis(
+  durable: DurableStores,
+  servers: RedisServers,
+  config: Config,
+  clock: Clock,
+  log: Logger,
+): Promise<Stores> {
+  const redis = await import("./stores/redis/index.ts");
+  const client = new redis.RedisClient(servers, { log, clock, commandTimeoutMs: config.REDIS_TIMEOUT_MS });
+  const check = async () => {
+    if (!client.isUp) throw new Error("Redis is down");
+  };
+  return {
+    ...durable,
+    sessions: new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
+    cache: new redis.RedisCache(client),
+    dependencies: [...durable.dependencies, { name: "redis", required: false, check }],
+    description: [...durable.description, "Sessions and caches also in Redis"],
+    async close() {
+      client.close();
+      await durable.close();
+    },
+  };
+}
+
+function redisServers(config: Config): RedisServers | undefined {
+  if (config.REDIS_URL) return { url: config.REDIS_URL };
+  const login = {
+    username: config.REDIS_USERNAME,
+    password: config.REDIS_PASSWORD,
+    tls: config.REDIS_TLS,
+  };
+  if (config.REDIS_CLUSTER) return { ...login, nodes: config.REDIS_CLUSTER };
+  if (!config.REDIS_SENTINELS) return undefined;
+  return { ...login, sentinels: config.REDIS_SENTINELS, masterName: config.REDIS_MASTER_NAME };
+}
+
+function sessionTtlMs(config: Config): number {
+  return config.SESSION_TTL_MINUTES * 60_000;
+}

@@ -1,0 +1,3 @@
+export { RedisCache } from "./cache.ts";
+export { RedisClient, type RedisServers } from "./client.ts";
+export { RedisSessionStore } from "./session-store.ts";

@@ -1,0 +1,28 @@
+import { describe, expect, test } from "@jest/globals";
+import { mongoMigrations } from "../../../migrations/mongo/index.ts";
+import { sqliteMigrations } from "../../../migrations/sqlite/index.ts";
+import type { Migration } from "../../../src/migrations/migration.ts";
+import { checksum } from "../../../src/migrations/plan.ts";
+
+// A released migration never changes: databases remember its checksum. A change is a new migration, and
+// a new line here.
+const released: [string, readonly Migration[], readonly string[]][] = [
+  ["sqlite", sqliteMigrations, ["29f7cca1ca5e4eb0318626893dc76dd7a625346a5d15f0fe643f33d5acc55c2a"]],
+  ["mongo", mongoMigrations, ["d6eef77e6102c1b4b0d63f75d4fffdc9dfe8b99fd6b15af7f38051ece56cca27"]],
+];
+
+describe.each(released)("%s", (_, migrations, checksums) => {
+  test("are numbered 1, 2, 3 …", () => {
+    expect(migrations.map(({ version }) => version)).toEqual(
+      migrations.map((_migration, index) => index + 1),
+    );
+  });
+
+  test("those that were released are as they were", () => {
+    expect(migrations.map(checksum)).toEqual(checksums);
+  });
+
+  test("are data that JSON keeps whole", () => {
+    expect(JSON.parse(JSON.stringify(migrations))).toEqual(migrations);
+  });
+});

@@ -1,0 +1,192 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { replyTo, startEchoModel } from "../support/echo-model.ts";
+import { describeMongo } from "../support/mongo.ts";
+import { describeRedis, eventually, type RedisProcess, startRedis } from "../support/redis.ts";
+import { built, NODE, type RunningServer, startServer } from "../support/server.ts";
+import { callJson } from "../support/twirp.ts";
+
+interface Reply {
+  conversation_id: string;
+  title: string;
+  reply: string;
+}
+
+const run = promisify(execFile);
+const FIFTY = Array.from({ length: 50 }, (_, index) => index);
+
+/** What two servers on the same stores must do; `prepare` says where those are. */
+function twoServers(prepare: () => Promise<Record<string, string>>): void {
+  let model: Awaited<ReturnType<typeof startEchoModel>>;
+  let servers: RunningServer[];
+  const urlFor = (index: number) => servers[index % servers.length]?.url ?? "";
+
+  beforeAll(async () => {
+    model = await startEchoModel(() => 0);
+    const env = { OPENAI_BASE_URL: model.baseUrl, ...(await prepare()) };
+    servers = [await startServer({ env }), await startServer({ env })];
+  }, 60_000);
+  afterAll(async () => {
+    for (const server of servers) await server.stop();
+    await model.close();
+  });
+
+  async function countOf(conversation_id: string) {
+    const { body } = await callJson<{ conversation: { message_count: number } }>(
+      urlFor(0),
+      "DescribeConversation",
+      { conversation_id },
+    );
+    return body.conversation.message_count;
+  }
+
+  test("fifty first messages of a new session make one conversation of fifty turns", async () => {
+    const session_metadata = { platform: "p", user_id: "fifty", chat_id: "1" };
+    const answers = await Promise.all(
+      FIFTY.map((index) =>
+        callJson<Reply>(urlFor(index), "ContinueConversation", { message: `M${index}`, session_metadata }),
+      ),
+    );
+    expect(answers.map(({ body }) => body.reply)).toEqual(FIFTY.map((index) => replyTo(`M${index}`)));
+    const ids = [...new Set(answers.map(({ body }) => body.conversation_id))];
+    expect(ids).toHaveLength(1);
+    expect(await countOf(ids[0] ?? "")).toBe(100);
+  }, 60_000);
+
+  test("one key fifty times makes one turn and fifty equal answers, another message none", async () => {
+    const session_metadata = { platform: "p", user_id: "key", chat_id: "1" };
+    for (const [method, key] of [
+      ["StartConversation", "start-key"],
+      ["ContinueConversation", "continue-key"],
+    ] as const) {
+      const request = { message: "Hi", session_metadata, idempotency_key: key };
+      const answers = await Promise.all(
+        FIFTY.map((index) => callJson<Reply>(urlFor(index), method, request)),
+      );
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(answers[0]).toMatchObject({ status: 200, body: { reply: replyTo("Hi") } });
+      // The second method goes on in the first one's session.
+      expect(await countOf(answers[0]?.body.conversation_id ?? "")).toBe(
+        method === "StartConversation" ? 2 : 4,
+      );
+      const other = await callJson<Reply>(urlFor(1), method, { ...request, message: "Ho" });
+      expect(other).toMatchObject({ status: 400, body: { code: "invalid_argument" } });
+    }
+  }, 60_000);
+
+  test("turns of many conversations interleave, each in its order", async () => {
+    const talk = async (name: string) => {
+      const session_metadata = { platform: "p", user_id: name, chat_id: "1" };
+      const ids = new Set<string>();
+      for (let count = 0; count < 6; count++) {
+        const message = `${name}-${count}`;
+        const { body } = await callJson<Reply>(urlFor(count), "ContinueConversation", {
+          message,
+          session_metadata,
+        });
+        expect(body.reply).toBe(replyTo(message));
+        ids.add(body.conversation_id);
+      }
+      expect(ids.size).toBe(1);
+      expect(await countOf([...ids][0] ?? "")).toBe(12);
+    };
+    await Promise.all(["a", "b", "c", "d", "e"].map(talk));
+  }, 60_000);
+}
+
+describe("two servers on one SQLite file", () => {
+  let dataDir: string;
+  twoServers(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "parley-two-"));
+    return { DATA_DIR: dataDir };
+  });
+  afterAll(() => rm(dataDir, { recursive: true }));
+});
+
+await describeMongo("MongoDB", (mongo) => {
+  describeRedis("and Redis", (start) => {
+    const migrated = async (database: string) => {
+      const MONGO_URI = mongo.uri.replace(/\/?$/, `/${database}`);
+      await run(NODE, [built("migrate.js"), "up"], { env: { MONGO_URI } });
+      return MONGO_URI;
+    };
+
+    describe("two servers on both", () => {
+      twoServers(async () => {
+        const { process } = await start(startRedis());
+        return { MONGO_URI: await migrated("two"), REDIS_URL: `redis://127.0.0.1:${process.port}` };
+      });
+    });
+
+    test("no turn fails while Redis is stopped, killed, flushed and back", async () => {
+      const model = await startEchoModel(() => 0);
+      const { process: redis } = await start(startRedis());
+      const server = await startServer({
+        env: {
+          MONGO_URI: await migrated("faults"),
+          REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+          OPENAI_BASE_URL: model.baseUrl,
+        },
+      });
+      const ready = async () => {
+        const response = await fetch(`${server.url}/ready`);
+        return [response.status, ((await response.json()) as { status: string }).status];
+      };
+      let done = false;
+      let turns = 0;
+      const caller = async (user: number) => {
+        const session_metadata = { platform: "p", user_id: `u${user}`, chat_id: "1" };
+        const ids = new Set<string>();
+        while (!done) {
+          const message = `${user}-${turns++}`;
+          const answer = await callJson<Reply>(server.url, "ContinueConversation", {
+            message,
+            session_metadata,
+          });
+          expect(answer).toMatchObject({ status: 200, body: { reply: replyTo(message) } });
+          ids.add(answer.body.conversation_id);
+        }
+        expect(ids.size).toBe(1);
+      };
+      const status = (wanted: string) => eventually(async () => (await ready())[1] === wanted);
+      await status("ready");
+      const callers = Promise.all([0, 1, 2, 3].map(caller));
+      const disasters: ((redis: RedisProcess) => Promise<void>)[] = [
+        async ({ pause, resume }) => {
+          pause();
+          await status("degraded");
+          expect(await ready()).toEqual([200, "degraded"]);
+          resume();
+          await status("ready");
+        },
+        async ({ kill, restart }) => {
+          await kill();
+          await status("degraded");
+          await restart();
+          await status("ready");
+        },
+        async ({ cli }) => {
+          await cli("FLUSHALL");
+          await cli("CLIENT", "KILL", "TYPE", "normal");
+          await status("ready");
+        },
+      ];
+      try {
+        for (const strike of disasters) {
+          const before = turns;
+          await Promise.race([strike(redis), callers]);
+          await eventually(() => turns > before + 20);
+        }
+      } finally {
+        done = true;
+      }
+      await callers;
+      await server.stop();
+      await model.close();
+    }, 120_000);
+  });
+});

@@ -203,8 +203,8 @@ export function backupContract(name: string, open: OpenBackupStore): void {
       const writers = Promise.all([writer(), writer(), writer(), writer()]);
       const archive = await backUp().finally(() => {
         done = true;
+        return writers;
       });
-      await writers;
       expect(duringBackup).toBeGreaterThan(0);
 
       await restoreArchive(archive, to.target);

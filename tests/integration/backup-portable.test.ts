@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "@jest/globals";
 import { restoreArchive, verifyArchive } from "../../src/backup/restore.ts";
 import { writeArchive } from "../../src/backup/write-archive.ts";
 import { MongoBackupSource } from "../../src/stores/mongo/backup.ts";
@@ -21,6 +21,12 @@ import {
 import { describeMongo, openTestDatabase } from "../support/mongo.ts";
 
 await describeMongo("MongoDB", (server) => {
+  const closing: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
   test("SQLite to MongoDB and back: equal message by message, and the archives line by line", async () => {
     const folder = await mkdtemp(join(tmpdir(), "parley-archive-"));
     const [sqlite, mongo, again] = await Promise.all([
@@ -28,6 +34,7 @@ await describeMongo("MongoDB", (server) => {
       mongoBackupStores(server)(),
       openSqliteBackupStore(),
     ]);
+    closing.push(sqlite.close, mongo.close, again.close, () => rm(folder, { recursive: true }));
     const backUp = async ({ source }: BackupStore) => {
       const path = join(folder, ids.next());
       await writeArchive(source, { path, origin: { store: "any", schema: 1 }, now: T0 });
@@ -44,13 +51,11 @@ await describeMongo("MongoDB", (server) => {
     expect(second.sha256).toBe(first.sha256);
     await restoreArchive(second, again.target);
     expect(await everything(again, owners)).toEqual(original);
-
-    await Promise.all([sqlite.close(), mongo.close(), again.close()]);
-    await rm(folder, { recursive: true });
   });
 
   test("sums that a crashed server left behind are counted from the turns", async () => {
     const { connect, close } = await openTestDatabase(server);
+    closing.push(close);
     const database = connect();
     const store = new MongoConversationStore(database);
     const id = ids.next();
@@ -68,6 +73,5 @@ await describeMongo("MongoDB", (server) => {
     for await (const record of new MongoBackupSource(database).records()) found.push(record);
     expect(found).toHaveLength(4);
     expect(found[0]).toEqual({ type: "conversation", conversation: whole });
-    await close();
   });
 });

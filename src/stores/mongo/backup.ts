@@ -78,7 +78,7 @@ export class MongoBackupSource implements BackupSource {
       );
     }
     const updatedAt = Math.max(conversation.updated_at.getTime(), lastMessageAt(last).getTime());
-    const sums = {};
+    const sums = { turnCount: last.seq, messageCount: messagesUpTo(last), updatedAt };
     yield { type: "conversation", conversation: { ...toConversation(conversation), ...sums } };
     for (let seq = 1; seq < last.seq; seq += TURN_PAGE) {
       const page = { $gte: seq, $lt: Math.min(seq + TURN_PAGE, last.seq) };

@@ -78,7 +78,7 @@ test-coverage: $(BUILT) ## The whole suite with a coverage report; src/core must
 	@$(JEST) --coverage
 
 kill-test: $(BUILT) ## Kill the server in the middle of turns; KILLS=50 SEED=1 to choose
-	@KILLS=$(KILLS) SEED=$(SEED) $(JEST) tests/performance/kill.test.ts
+	@KILLS=$(KILLS) SEED=$(SEED) $(JEST) tests/performance/kill
 
 ##@ Code
 .PHONY: check lint fmt generate clean help

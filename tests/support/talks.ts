@@ -159,9 +159,14 @@ async function transcript(url: string, conversation_id: string) {
       conversation_id,
       page_token,
     });
+    // A store that is just back may still be busy with its recovery.
+    if (status === 503) {
+      await delay(250);
+      continue;
+    }
     if (status !== 200) throw new Error(`DescribeConversation answered ${status} ${JSON.stringify(body)}`);
     messages.push(...body.conversation.messages);
     page_token = body.next_page_token;
-  } while (page_token !== "");
+  } while (page_token !== "" || messages.length === 0);
   return messages;
 }

@@ -4,7 +4,8 @@ import type { ConversationStore } from "../../../src/core/chat/conversation-stor
 import type { NewTurn, RunningTurn, TurnState } from "../../../src/core/chat/turn.ts";
 import { randomIds } from "../../../src/core/ids.ts";
 
-export const T0 = Date.parse("2026-11-21T09:00:00Z");
+/** To come: sessions that are past by the clock on the wall are removed by their TTL index at any time. */
+export const T0 = Date.parse("2100-01-01T09:00:00Z");
 export const ids = randomIds(() => T0);
 
 export const step: Step = {

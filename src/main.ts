@@ -1,5 +1,6 @@
 import { type App, startApp } from "./app.ts";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { AppError } from "./core/errors.ts";
 import { createLogger } from "./observability/logger.ts";
 
 /** Exit codes: 0 stopped on request, 1 failed, 2 wrong configuration, 130 stopped in a hurry. */
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
   try {
     app = await startApp(config, { log });
   } catch (error) {
-    log.fatal(error instanceof Error ? error.message : String(error));
+    log.fatal(startProblem(error));
     process.exit(1);
   }
 
@@ -32,6 +33,13 @@ async function main(): Promise<void> {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+}
+
+function startProblem(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Nobody can look into the log of a server that has not started.
+  const { message, cause } = error;
+  return error instanceof AppError && cause instanceof Error ? `${message} (${cause.message})` : message;
 }
 
 function configOrExit(): Config {

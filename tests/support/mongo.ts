@@ -31,6 +31,7 @@ export interface MongoProcess {
 
 /** A fresh, migrated database. */
 export interface TestDatabase {
+  readonly uri: string;
   /** Another client of it. */
   connect(options?: Partial<MongoOptions>): MongoDatabase;
   /** Closes the clients and drops it. */
@@ -58,16 +59,17 @@ export async function describeMongo(name: string, tests: (server: MongoServer) =
 }
 
 export async function openTestDatabase({ uri }: MongoServer): Promise<TestDatabase> {
-  const name = `parley-${crypto.randomUUID()}`;
+  const ownUri = databaseUri(uri, `parley-${crypto.randomUUID()}`);
   const opened: MongoDatabase[] = [];
   const connect = (options: Partial<MongoOptions> = {}) => {
-    const database = new MongoDatabase({ uri: databaseUri(uri, name), ...options });
+    const database = new MongoDatabase({ uri: ownUri, ...options });
     opened.push(database);
     return database;
   };
   const first = connect();
   await new MigrationRunner(new MongoMigrationTarget(first), mongoMigrations).up();
   return {
+    uri: ownUri,
     connect,
     async close() {
       await first.run(() => first.db.dropDatabase());

@@ -50,7 +50,8 @@ export const environmentSchema = z
       .string()
       .regex(/^mongodb(\+srv)?:\/\/\S+$/, "must look like mongodb://host:27017/parley")
       .optional(),
-    MONGO_TIMEOUT_MS: integer(100, 60_000).default(3_000),
+    MONGO_TIMEOUT_MS: integer(100, 60_000).default(2_500),
+    MONGO_APP_NAME: z.string().default("parley"),
     MONGO_POOL_SIZE: integer(1, 10_000).default(100),
 
     REDIS_URL: z

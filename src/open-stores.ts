@@ -70,6 +70,7 @@ async function openMongo(config: Config, uri: string): Promise<DurableStores> {
     uri,
     timeoutMs: config.MONGO_TIMEOUT_MS,
     maxPoolSize: config.MONGO_POOL_SIZE,
+    appName: config.MONGO_APP_NAME,
   });
   const conversations = new mongo.MongoConversationStore(database);
   try {

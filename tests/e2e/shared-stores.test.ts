@@ -108,6 +108,36 @@ describe("two servers on one SQLite file", () => {
 });
 
 await describeMongo("MongoDB", (mongo) => {
+  test("a MongoDB that hangs is unavailable in time, and used again without a restart", async () => {
+    const { process: mongod } = mongo;
+    if (!mongod) throw new Error("MONGO_URI_TEST: a server that is not the tests' own can't be stopped");
+    const model = await startEchoModel(() => 0);
+    const MONGO_URI = mongo.uri.replace(/\/?$/, "/hangs");
+    await run(NODE, [built("migrate.js"), "up"], { env: { MONGO_URI } });
+    const server = await startServer({ env: { MONGO_URI, OPENAI_BASE_URL: model.baseUrl } });
+    const ask = (message: string) => callJson<Reply>(server.url, "StartConversation", { message });
+    try {
+      expect((await ask("before")).status).toBe(200);
+      mongod.pause();
+      const waits = await Promise.all(
+        FIFTY.map(async (index) => {
+          const startedAt = performance.now();
+          expect(await ask(`M${index}`)).toMatchObject({ status: 503, body: { code: "unavailable" } });
+          return performance.now() - startedAt;
+        }),
+      );
+      process.stderr.write(
+        `MongoDB, SIGSTOP: 50 answers, unavailable after ${Math.max(...waits).toFixed()} ms at most\n`,
+      );
+      mongod.resume();
+      await eventually(async () => (await ask("after")).status === 200);
+    } finally {
+      mongod.resume();
+      await server.stop();
+      await model.close();
+    }
+  }, 60_000);
+
   describeRedis("and Redis", (start) => {
     const migrated = async (database: string) => {
       const MONGO_URI = mongo.uri.replace(/\/?$/, `/${database}`);

@@ -17,7 +17,7 @@ export interface MongoOptions extends Pick<MongoClientOptions, "maxPoolSize" | "
   readonly uri: string;
   /**
    * How long one call of a store may take, in milliseconds: finding a server, connecting, and all of
-   * its commands together. Default 3,000.
+   * its commands together. Default 2,500.
    */
   readonly timeoutMs?: number;
   /** What the server's log and profiler show. Default `parley`. */
@@ -39,7 +39,7 @@ export class MongoDatabase {
   #closed = false;
 
   /** @throws Error when the URI can't be understood. */
-  constructor({ uri, timeoutMs = 3_000, appName = "parley", ...options }: MongoOptions) {
+  constructor({ uri, timeoutMs = 2_500, appName = "parley", ...options }: MongoOptions) {
     const driverMs = Math.ceil(timeoutMs * DRIVER_SHARE);
     this.#timeoutMs = timeoutMs;
     this.client = newClient(uri, {

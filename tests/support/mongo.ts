@@ -4,7 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, describe, test } from "@jest/globals";
-import { MongoMemoryServer } from "mongodb-memory-server";
+import { MongoClient, type MongoServerError } from "mongodb";
+import { MongoMemoryReplSet, MongoMemoryServer } from "mongodb-memory-server";
 import { mongoMigrations } from "../../migrations/mongo/index.ts";
 import { MigrationRunner } from "../../src/migrations/runner.ts";
 import { MongoDatabase, type MongoOptions } from "../../src/stores/mongo/client.ts";
@@ -53,9 +54,55 @@ export async function describeMongo(name: string, tests: (server: MongoServer) =
       throw new Error(found);
     });
   } else {
-    process.stderr.write(`SKIPPED ${name}: ${found}\n`);
-    test.skip(`${name}: SKIPPED, ${found}`, () => undefined);
+    skip(name, found);
   }
+}
+
+/**
+ * Describes what only a replica set can show, and starts one of three members where the server of
+ * {@link describeMongo} is one that can be in a set. Where it can't be, the tests are skipped, in CI too.
+ */
+export async function describeReplicaSet(name: string, tests: (set: MongoServer) => void): Promise<void> {
+  const found = await startServer().catch((error: unknown) => String(error));
+  if (typeof found === "string") return skip(name, found);
+  const replication = await replicationOf(found.server);
+  if (replication === "none") {
+    await found.stop();
+    return skip(name, "the MongoDB server can't be a member of a replica set");
+  }
+  if (replication === "member") {
+    describe(name, () => tests(found.server));
+    afterAll(() => found.stop());
+    return;
+  }
+  await found.stop();
+  // Test commands: those that make a server fail on purpose.
+  const member = { args: ["--setParameter", "enableTestCommands=1"] };
+  const set = await MongoMemoryReplSet.create({
+    replSet: { count: 3, storageEngine: "wiredTiger" },
+    instanceOpts: [member, member, member],
+    binary: { systemBinary: process.env.MONGOMS_SYSTEM_BINARY ?? mongodOnPath() },
+  });
+  describe(name, () => tests({ uri: set.getUri() }));
+  afterAll(() => set.stop());
+}
+
+/** Whether the server is in a replica set, could be in one, or knows of none. */
+async function replicationOf({ uri }: MongoServer): Promise<"member" | "possible" | "none"> {
+  const client = await MongoClient.connect(uri);
+  try {
+    await client.db("admin").command({ replSetGetStatus: 1 });
+    return "member";
+  } catch (error) {
+    return (error as MongoServerError).codeName === "NoReplicationEnabled" ? "possible" : "none";
+  } finally {
+    await client.close();
+  }
+}
+
+function skip(name: string, reason: string): void {
+  process.stderr.write(`SKIPPED ${name}: ${reason}\n`);
+  test.skip(`${name}: SKIPPED, ${reason}`, () => undefined);
 }
 
 export async function openTestDatabase({ uri }: MongoServer): Promise<TestDatabase> {

@@ -13,6 +13,8 @@ export interface RunningServer {
   readonly url: string;
   /** To start another server on the same data, once this one has ended. */
   readonly dataDir: string;
+  /** Its lines so far. */
+  readonly log: readonly string[];
   /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Ends it, and removes its data unless `dataDir` was given. */
@@ -67,6 +69,7 @@ export async function startServer(
   return {
     url: await url,
     dataDir,
+    log,
     kill,
     async stop() {
       await kill("SIGTERM");

@@ -1,8 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { sqliteMigrations } from "../../../migrations/sqlite/index.ts";
 import type { RunningTurn } from "../../../src/core/chat/turn.ts";
 import { AppError } from "../../../src/core/errors.ts";
@@ -10,6 +9,7 @@ import { MigrationRunner } from "../../../src/migrations/runner.ts";
 import { SqliteConversationStore } from "../../../src/stores/sqlite/conversation-store.ts";
 import { findDamage, SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
+import { describeSmallDisk } from "../../support/small-disk.ts";
 import { begin, ids, T0 } from "./mongo-fixtures.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parley-full-"));
@@ -65,37 +65,17 @@ test("a database that may not grow is unavailable, loses nothing, and works agai
   opened.database.close();
 });
 
-const mount = join(folder, "disk");
-const refusal = mountSmallDisk();
-const describeDisk = refusal === undefined ? describe : describe.skip;
-if (refusal !== undefined) process.stderr.write(`SKIPPED a full disk: ${refusal}\n`);
-
-describeDisk("a full disk", () => {
+describeSmallDisk("a full disk", (disk) => {
   let opened: Awaited<ReturnType<typeof open>>;
-  const filler = join(mount, "filler");
-  const path = join(mount, "parley.db");
+  const path = join(disk.folder, "parley.db");
   beforeEach(async () => {
     opened = await open(path);
   });
   afterEach(() => opened.database.close());
-  afterAll(() => {
-    execFileSync("umount", [mount]);
-  });
+  afterAll(() => disk.unmount());
 
   test("is unavailable, loses nothing, and works again once there is room", async () => {
-    const { bavail, bsize } = statfsSync(mount);
-    writeFileSync(filler, Buffer.alloc(bavail * bsize - 1_000_000));
-    await expectFullThenWorking(path, () => rmSync(filler), opened);
+    disk.fill(1_000_000);
+    await expectFullThenWorking(path, () => disk.makeRoom(), opened);
   });
 });
-
-function mountSmallDisk(): string | undefined {
-  if (process.getuid?.() !== 0) return "only root may mount a small disk";
-  try {
-    execFileSync("mkdir", ["-p", mount]);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", mount], { stdio: "pipe" });
-    return undefined;
-  } catch (error) {
-    return `a small disk can't be mounted here: ${error}`;
-  }
-}

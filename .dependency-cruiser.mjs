@@ -49,10 +49,11 @@ export default {
     },
     {
       name: "only-app-composes",
-      comment: "app.ts and open-stores.ts compose; nothing but the programs' entry points imports them.",
+      comment:
+        "app.ts, open-stores.ts and open-upstreams.ts compose; nothing but the programs' entry points imports them.",
       severity: "error",
       from: { pathNot: "^(src/(main|app)\\.ts|scripts/|tests/)" },
-      to: { path: "^src/(app|open-stores)\\.ts$" },
+      to: { path: "^src/(app|open-stores|open-upstreams)\\.ts$" },
     },
     {
       name: "nothing-imports-scripts",

@@ -11,10 +11,14 @@ import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { httpClient } from "./net/http-client.ts";
 import { logCacheUse } from "./observability/cache-use.ts";
+import { logUpstreams } from "./observability/upstream-log.ts";
 import { openStores, type Stores } from "./open-stores.ts";
+import { Upstreams } from "./open-upstreams.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
 import { cached } from "./resilience/cached-tool.ts";
+import { resilientHttp } from "./resilience/resilient-http.ts";
+import { resilientModel } from "./resilience/resilient-model.ts";
 import { systemClock } from "./system-clock.ts";
 import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
 import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
@@ -47,8 +51,9 @@ export interface App {
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   const stores = await openStores(config, clock, log);
   const { conversations: store, sessions } = stores;
-  const model = deps.model ?? createModel(config);
-  const tools = new ToolRegistry(createTools(config, stores.cache, clock, log));
+  const upstreams = new Upstreams(config, clock, logUpstreams(log));
+  const model = deps.model ?? createModel(config, upstreams);
+  const tools = new ToolRegistry(createTools(config, upstreams, stores.cache, clock, log));
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -80,7 +85,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       },
     },
   });
-  const readiness = new Readiness(stores.dependencies);
+  const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const server = new HttpServer({
     router: new TwirpRouter([bindChatService(chat)]),
     readiness,
@@ -111,23 +116,24 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   };
 }
 
-function createModel(config: Config): LanguageModel {
+function createModel(config: Config, upstreams: Upstreams): LanguageModel {
   if (!usesOpenAI(config)) return createDemoModel();
-  return createOpenAIModel({
+  const openai = createOpenAIModel({
     // Servers that ask for no key take any.
     apiKey: config.OPENAI_API_KEY ?? "none",
     model: config.OPENAI_MODEL,
     baseUrl: config.OPENAI_BASE_URL,
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
   });
+  return resilientModel(openai, upstreams.open("model:openai"));
 }
 
 function usesOpenAI(config: Config): boolean {
   return config.OPENAI_API_KEY !== undefined || config.OPENAI_BASE_URL !== undefined;
 }
 
-function createTools(config: Config, cache: Cache, clock: Clock, log: Logger): Tool[] {
-  const http = httpClient;
+function createTools(config: Config, upstreams: Upstreams, cache: Cache, clock: Clock, log: Logger): Tool[] {
+  const http = resilientHttp(httpClient, upstreams.open("weather"));
   const weather = config.WEATHER_API_KEY
     ? weatherApi({ http, apiKey: config.WEATHER_API_KEY, baseUrl: config.WEATHER_API_BASE_URL })
     : openMeteo({
@@ -138,7 +144,12 @@ function createTools(config: Config, cache: Cache, clock: Clock, log: Logger): T
   const place = config.HOLIDAY_COUNTRY
     ? { country: config.HOLIDAY_COUNTRY, region: config.HOLIDAY_REGION }
     : undefined;
-  const feed = config.HOLIDAY_CALENDAR_URL ? icalFeed({ http, url: config.HOLIDAY_CALENDAR_URL }) : undefined;
+  const feed = config.HOLIDAY_CALENDAR_URL
+    ? icalFeed({
+        http: resilientHttp(httpClient, upstreams.open("calendar")),
+        url: config.HOLIDAY_CALENDAR_URL,
+      })
+    : undefined;
   const staleMs = config.CACHE_TTL_HOURS * HOUR_MS;
   const counters = logCacheUse(log);
   const remembered = (tool: Tool, freshMs: number) =>

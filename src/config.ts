@@ -73,6 +73,15 @@ export const environmentSchema = z
     OPENAI_BASE_URL: httpUrl().optional(),
     OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
 
+    MODEL_TIMEOUT_SECONDS: integer(1, 3_600).default(60),
+    MODEL_MAX_CONCURRENCY: integer(1, 100_000).default(256),
+    MODEL_MAX_QUEUE: integer(0, 1_000_000).default(1_024),
+    RETRY_MAX_ATTEMPTS: integer(1, 10).default(3),
+    RETRY_BASE_DELAY_MS: integer(0, 60_000).default(500),
+    RETRY_MAX_DELAY_MS: integer(0, 600_000).default(5_000),
+    CIRCUIT_BREAKER_MAX_FAILURES: integer(1, 1_000).default(3),
+    CIRCUIT_BREAKER_COOLDOWN_SECONDS: integer(1, 3_600).default(30),
+
     MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(32_000),
     MAX_BODY_BYTES: integer(1_024, 64 * 1_048_576).default(1_048_576),
     SESSION_TTL_MINUTES: integer(1).default(30),

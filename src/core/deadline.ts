@@ -6,6 +6,9 @@ export interface Deadline {
   clear(): void;
 }
 
+/** When signals will abort, in milliseconds since the Unix epoch. */
+const expiries = new WeakMap<AbortSignal, number>();
+
 /**
  * Aborts with `reason()` after `ms` milliseconds, or with the parent's reason when that aborts
  * first.
@@ -16,6 +19,8 @@ export function deadline(clock: Clock, ms: number, reason: () => unknown, parent
   const followParent = () => controller.abort(parent?.reason);
   if (parent?.aborted) followParent();
   else parent?.addEventListener("abort", followParent, { once: true });
+  const own = clock.now() + ms;
+  expiries.set(controller.signal, Math.min(own, (parent && expiries.get(parent)) ?? own));
   const clear = () => {
     cleared.abort();
     parent?.removeEventListener("abort", followParent);
@@ -25,6 +30,11 @@ export function deadline(clock: Clock, ms: number, reason: () => unknown, parent
     () => undefined,
   );
   return { signal: controller.signal, clear };
+}
+
+/** Milliseconds until the signal's {@link deadline}, its parents' included; Infinity without one. */
+export function timeLeft(signal: AbortSignal, clock: Clock): number {
+  return (expiries.get(signal) ?? Number.POSITIVE_INFINITY) - clock.now();
 }
 
 /** The items of `source` until the signal aborts, also when the source itself does not listen to it. */

@@ -30,6 +30,11 @@ export interface AppErrorOptions {
   retryable?: boolean;
   /** Details for programs; sent to the client. Never secrets. */
   meta?: Readonly<Record<string, string>>;
+  /**
+   * How long to wait before the request is sent again, in milliseconds. The client reads it as meta
+   * `retry_after`, in whole seconds.
+   */
+  retryAfterMs?: number;
   /** What went wrong inside: for the log, never for the client. */
   cause?: unknown;
 }
@@ -45,6 +50,7 @@ export class AppError extends Error {
   override readonly name = "AppError";
   readonly retryable: boolean;
   readonly meta: Readonly<Record<string, string>>;
+  readonly retryAfterMs?: number;
 
   /** @param publicMessage says what went wrong and how to mend it; sent to the client as it is. */
   constructor(
@@ -54,7 +60,13 @@ export class AppError extends Error {
   ) {
     super(publicMessage, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryable = options.retryable ?? RETRYABLE_BY_DEFAULT.has(code);
-    this.meta = options.meta ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+    this.meta = {
+      ...options.meta,
+      ...(options.retryAfterMs !== undefined && {
+        retry_after: String(Math.ceil(options.retryAfterMs / 1000)),
+      }),
+    };
   }
 }
 

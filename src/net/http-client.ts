@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { request } from "undici";
 
 export interface HttpGetOptions {
@@ -9,6 +10,8 @@ export interface HttpGetOptions {
 
 export interface HttpResponse {
   status: number;
+  /** By lower-case name. */
+  headers: IncomingHttpHeaders;
   body: string;
 }
 
@@ -38,6 +41,7 @@ export const httpClient: HttpClient = {
       }
       chunks.push(chunk);
     }
-    return { status: response.statusCode, body: Buffer.concat(chunks).toString("utf8") };
+    const body = Buffer.concat(chunks).toString("utf8");
+    return { status: response.statusCode, headers: response.headers, body };
   },
 };

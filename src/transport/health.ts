@@ -3,8 +3,15 @@ export interface Dependency {
   readonly name: string;
   /** Whether nothing can be served without it. */
   readonly required: boolean;
-  /** Throws when it can't be used. */
+  /** Throws when it can't be used: a {@link NotOk} where there is a better word for its state than `failed`. */
   check(): Promise<void>;
+}
+
+export class NotOk extends Error {
+  /** @param state for the report, such as `open` of a circuit breaker. */
+  constructor(readonly state: string) {
+    super(state);
+  }
 }
 
 type Phase = "starting" | "serving" | "draining";
@@ -12,7 +19,7 @@ type Phase = "starting" | "serving" | "draining";
 export interface ReadyReport {
   /** `degraded`: all is served, but something that helps is away. */
   readonly status: "ready" | "degraded" | "unavailable" | "starting" | "draining";
-  /** `ok` or `failed`, by dependency. */
+  /** `ok`, `failed`, or a breaker's `open` or `half_open`, by dependency. */
   readonly dependencies: Record<string, string>;
 }
 
@@ -28,16 +35,16 @@ export class Readiness {
   async report(): Promise<ReadyReport> {
     const results = await Promise.all(
       this.#dependencies.map(async ({ name, required, check }) => {
-        const ok = await check().then(
-          () => true,
-          () => false,
+        const state = await check().then(
+          () => "ok",
+          (error) => (error instanceof NotOk ? error.state : "failed"),
         );
-        return { name, required, ok };
+        return { name, required, state };
       }),
     );
-    const dependencies = Object.fromEntries(results.map(({ name, ok }) => [name, ok ? "ok" : "failed"]));
+    const dependencies = Object.fromEntries(results.map(({ name, state }) => [name, state]));
     if (this.phase !== "serving") return { status: this.phase, dependencies };
-    const failed = results.filter(({ ok }) => !ok);
+    const failed = results.filter(({ state }) => state !== "ok");
     if (failed.length === 0) return { status: "ready", dependencies };
     return { status: failed.some(({ required }) => required) ? "unavailable" : "degraded", dependencies };
   }

@@ -25,6 +25,8 @@ beforeAll(async () => {
     OPENAI_BASE_URL: model.baseUrl,
     OPENAI_MODEL: "gpt-test",
     OPENAI_API_KEY: KEY,
+    // Each fault is to be seen as it is.
+    RETRY_MAX_ATTEMPTS: "1",
   });
 });
 afterAll(async () => {

@@ -55,3 +55,8 @@ export class FakeClock implements Clock {
 export async function settle(): Promise<void> {
   for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Waits for something from outside, such as a request over HTTP. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -8,6 +8,12 @@ describe("AppError", () => {
     expect(new AppError("unavailable", "x", { retryable: false }).retryable).toBe(false);
   });
 
+  test("a wait is told to programs in whole seconds, never too few", () => {
+    const error = new AppError("unavailable", "x", { retryAfterMs: 1_001, meta: { reason: "y" } });
+    expect(error).toMatchObject({ retryAfterMs: 1_001, meta: { reason: "y", retry_after: "2" } });
+    expect(new AppError("unavailable", "x").meta).toEqual({});
+  });
+
   test("an argument error names its argument in meta", () => {
     const error = invalidArgument("message", "must not be blank");
     expect(error).toMatchObject({

@@ -71,9 +71,9 @@ export async function executeTurn(
     return end({ state: "failed", error: toTurnError(error) });
   }
 
-  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
   const lease = keepLease(turn, deps, log);
-  const signal = AbortSignal.any([timeout.signal, lease.lost]);
+  const ended = AbortSignal.any([stop, lease.lost]);
+  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), ended);
   try {
     const history = await loadHistory(store, turn, settings.historyTokens);
     const stopWhen = [stepLimit(settings.maxRounds)];
@@ -88,7 +88,7 @@ export async function executeTurn(
       steps: resumableSteps(turn.steps, stopWhen),
       stopWhen,
       user: turn.userLocale,
-      signal,
+      signal: timeout.signal,
       clock,
       log,
     };

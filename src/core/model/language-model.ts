@@ -24,6 +24,11 @@ export interface ModelRequest {
   readonly tools: readonly ToolDefinition[];
   /** The user's, for a model that words dates and units itself. */
   readonly locale: string;
+  /**
+   * Called at each sign of life while the answer is in the making. There may be many before the first
+   * event: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
+   */
+  readonly onProgress?: () => void;
 }
 
 export type ModelMessage =

@@ -39,7 +39,13 @@ const KINDS = {
   model_overloaded: {
     code: "unavailable",
     retryable: true,
-    message: "The model provider is rate-limiting this server. Send the message again in a moment.",
+    message:
+      "The model provider takes no more requests of this server right now. Send the message again in a moment.",
+  },
+  model_queue_full: {
+    code: "resource_exhausted",
+    retryable: true,
+    message: "Too many messages wait for the model. Send the message again in a moment.",
   },
   model_rejected: {
     code: "failed_precondition",
@@ -51,7 +57,8 @@ const KINDS = {
 
 export type ModelErrorKind = keyof typeof KINDS;
 
-export function modelError(kind: ModelErrorKind, cause?: unknown): AppError {
+/** @param retryAfterMs how long the model asks to be left alone, in milliseconds. */
+export function modelError(kind: ModelErrorKind, cause?: unknown, retryAfterMs?: number): AppError {
   const { code, retryable, message } = KINDS[kind];
-  return new AppError(code, message, { retryable, meta: { reason: kind }, cause });
+  return new AppError(code, message, { retryable, meta: { reason: kind }, retryAfterMs, cause });
 }

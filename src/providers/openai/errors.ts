@@ -1,6 +1,7 @@
 import { APIConnectionError, APIError } from "openai";
-import { AppError } from "../../core/errors.ts";
+import type { AppError } from "../../core/errors.ts";
 import { type ModelErrorKind, modelError } from "../../core/model/model-errors.ts";
+import { retryAfterMs } from "../../net/retry-after.ts";
 
 /** Codes of a 429 that no waiting mends: https://platform.openai.com/docs/guides/error-codes */
 const UNPAID = new Set(["insufficient_quota", "billing_not_active"]);
@@ -10,19 +11,14 @@ const MAX_WORDS = 500;
 
 /**
  * Any error of the SDK or of the stream beneath it as a model error. Its kinds: see the table at
- * `createOpenAIModel`. When the server says how long to wait, meta `retry_after_ms` holds that in
- * whole milliseconds.
+ * `createOpenAIModel`.
  *
  * @param apiKey is blotted out of the cause: some servers repeat it in their error texts.
  */
 export function toModelError(error: unknown, apiKey: string): AppError {
-  const { code, publicMessage, retryable, meta } = modelError(kindOf(error));
-  const retryAfterMs = error instanceof APIError ? retryAfter(error.headers) : undefined;
-  return new AppError(code, publicMessage, {
-    retryable,
-    meta: { ...meta, ...(retryAfterMs !== undefined && { retry_after_ms: String(retryAfterMs) }) },
-    cause: new ProviderFailure(error, apiKey),
-  });
+  const headers = error instanceof APIError ? error.headers : undefined;
+  const waitMs = retryAfterMs((name) => headers?.get(name));
+  return modelError(kindOf(error), new ProviderFailure(error, apiKey), waitMs);
 }
 
 /**
@@ -55,21 +51,6 @@ function kindOf(error: unknown): ModelErrorKind {
   const { status, code, type } = error;
   if (status === 429)
     return UNPAID.has(code ?? "") || UNPAID.has(type ?? "") ? "model_rejected" : "model_overloaded";
-  return status >= 500 || status === 408 || status === 409 ? "model_unavailable" : "model_rejected";
-}
-
-/**
- * Milliseconds to wait, from OpenAI's `retry-after-ms` or from `retry-after` in seconds or as a date
- * (RFC 9110, section 10.2.3). A date counts from the answer's own: the two clocks may differ.
- */
-function retryAfter(headers: Headers | undefined): number | undefined {
-  const ms = headers?.get("retry-after-ms");
-  const after = headers?.get("retry-after");
-  const candidates = [
-    ms ? Number(ms) : Number.NaN,
-    after ? Number(after) * 1000 : Number.NaN,
-    Date.parse(after ?? "") - Date.parse(headers?.get("date") ?? ""),
-  ];
-  const wait = candidates.find((candidate) => Number.isFinite(candidate) && candidate >= 0);
-  return wait === undefined ? undefined : Math.ceil(wait);
+  if (status === 408 || status === 409) return "model_overloaded";
+  return status >= 500 ? "model_unavailable" : "model_rejected";
 }

@@ -39,16 +39,16 @@ const RESPONSE_TIMEOUT_MS = 300_000;
  * | disconnects, or ends the stream without a finish_reason       | error `model_interrupted`        |
  * | sends an error or malformed JSON in the stream                | error `model_interrupted`        |
  * | can't be reached, doesn't answer in time                      | error `model_unavailable`        |
- * | status 408, 409, 5xx                                          | error `model_unavailable`        |
- * | status 429                                                    | error `model_overloaded`         |
+ * | status 5xx                                                    | error `model_unavailable`        |
+ * | status 408, 409, 429                                          | error `model_overloaded`         |
  * | status 429 for want of quota or payment                       | error `model_rejected`           |
  * | any other status of failure: 400, 401, 403, 404               | error `model_rejected`           |
  * | answers with something else than a stream, such as a web page | error `model_rejected`           |
  * | (the caller aborts)                                           | the signal's reason is thrown    |
  *
  * Calls that came before `length` or `content_filter` may be cut off and are dropped. Reasoning is no
- * part of the answer and is left out. No error holds the key; an error's meta `retry_after_ms` is the
- * wait that the server asked for, if it did.
+ * part of the answer and is left out. No error holds the key; an error's `retryAfterMs` is the wait that
+ * the server asked for, if it did.
  */
 export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
   const client = new OpenAI({
@@ -74,6 +74,7 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
       contentType = response.headers.get("content-type") ?? "none";
       for await (const chunk of data) {
         received++;
+        request.onProgress?.();
         yield chunk;
       }
     } catch (error) {

@@ -155,7 +155,7 @@ describe("an iCalendar feed", () => {
     const http = {
       async get(url: URL) {
         addresses.push(url.href);
-        return { status: 200, body: feedOf() };
+        return { status: 200, headers: {}, body: feedOf() };
       },
     };
     const feed = icalFeed({ http, url: "webcal://calendar.example/feed.ics" });
@@ -259,7 +259,7 @@ describe("a hostile feed is bounded", () => {
   test("an abort ends the expansion", async () => {
     const controller = new AbortController();
     const body = feedOf(...Array.from({ length: 5000 }, () => ["DTSTART;VALUE=DATE:20260901"]));
-    const http = { get: async () => ({ status: 200, body }) };
+    const http = { get: async () => ({ status: 200, headers: {}, body }) };
     const found = icalFeed({ http, url: "webcal://calendar.example/feed.ics" }).find({
       place: {},
       from: "2026-01-01",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { deadline, orAborted } from "../../../src/core/deadline.ts";
+import { deadline, orAborted, timeLeft } from "../../../src/core/deadline.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 
 const late = new Error("too late");
@@ -66,5 +66,20 @@ describe("orAborted", () => {
     await settle();
     process.off("unhandledRejection", note);
     expect(unhandled).toEqual([]);
+  });
+});
+
+describe("timeLeft", () => {
+  test("counts down to the deadline, or to a parent's that is nearer", async () => {
+    const clock = new FakeClock();
+    const parent = deadline(clock, 100, () => late);
+    const longer = deadline(clock, 500, () => late, parent.signal);
+    const shorter = deadline(clock, 40, () => late, longer.signal);
+    await clock.advance(30);
+    expect([parent, longer, shorter].map(({ signal }) => timeLeft(signal, clock))).toEqual([70, 70, 10]);
+  });
+
+  test("has no end without a deadline", () => {
+    expect(timeLeft(new AbortController().signal, new FakeClock())).toBe(Number.POSITIVE_INFINITY);
   });
 });

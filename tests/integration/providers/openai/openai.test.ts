@@ -59,6 +59,14 @@ describe("answers", () => {
     });
   });
 
+  test("each chunk is a sign of life, also one that says nothing", async () => {
+    let signs = 0;
+    const thoughts = Array.from({ length: 5 }, () => chunk({ reasoning_content: "Hm." }));
+    const raw = [...thoughts, chunk({ content: "Hi" }), chunk({}, "stop")];
+    await ask({ raw }, { ...QUESTION, onProgress: () => signs++ });
+    expect(signs).toBe(7);
+  });
+
   test("cached and reasoning tokens", async () => {
     const usage = {
       prompt_tokens: 2006,
@@ -170,8 +178,8 @@ describe("failures", () => {
     ["disconnect before any answer", { raw: [], ending: "disconnect" }, "model_unavailable"],
     ["status 500", { status: 500 }, "model_unavailable"],
     ["status 503", { status: 503 }, "model_unavailable"],
-    ["status 408", { status: 408 }, "model_unavailable"],
-    ["status 409", { status: 409 }, "model_unavailable"],
+    ["status 408", { status: 408 }, "model_overloaded"],
+    ["status 409", { status: 409 }, "model_overloaded"],
     ["status 429", { status: 429, code: "rate_limit_exceeded" }, "model_overloaded"],
     ["no quota", { status: 429, code: "insufficient_quota" }, "model_rejected"],
     ["status 400", { status: 400 }, "model_rejected"],
@@ -229,11 +237,13 @@ describe("failures", () => {
 
   test("the wait that the server asks for is in the error", async () => {
     await expect(ask({ status: 429, retryAfterSeconds: 7 })).rejects.toMatchObject({
-      meta: { reason: "model_overloaded", retry_after_ms: "7000" },
+      retryAfterMs: 7_000,
+      meta: { reason: "model_overloaded", retry_after: "7" },
     });
     const headers = { "content-type": "application/json", "retry-after-ms": "250" };
     await expect(ask({ status: 503, headers, raw: ["{}"], ending: "end" })).rejects.toMatchObject({
-      meta: { reason: "model_unavailable", retry_after_ms: "250" },
+      retryAfterMs: 250,
+      meta: { reason: "model_unavailable", retry_after: "1" },
     });
   });
 

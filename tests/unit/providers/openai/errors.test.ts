@@ -17,8 +17,8 @@ describe("kinds", () => {
     [404, "model_rejected"],
     [413, "model_rejected"],
     [422, "model_rejected"],
-    [408, "model_unavailable"],
-    [409, "model_unavailable"],
+    [408, "model_overloaded"],
+    [409, "model_overloaded"],
     [429, "model_overloaded"],
     [500, "model_unavailable"],
     [503, "model_unavailable"],
@@ -56,19 +56,19 @@ describe("kinds", () => {
 describe("the wait that the server asks for", () => {
   const date = "Wed, 21 Oct 2026 07:28:00 GMT";
 
-  test.each<[Record<string, string>, string | undefined]>([
-    [{ "retry-after": "2" }, "2000"],
-    [{ "retry-after": "1.5" }, "1500"],
-    [{ "retry-after-ms": "70.2", "retry-after": "1" }, "71"],
-    [{ "retry-after-ms": "soon", "retry-after": "1" }, "1000"],
-    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, "30000"],
+  test.each<[Record<string, string>, number | undefined]>([
+    [{ "retry-after": "2" }, 2000],
+    [{ "retry-after": "1.5" }, 1500],
+    [{ "retry-after-ms": "70.2", "retry-after": "1" }, 71],
+    [{ "retry-after-ms": "soon", "retry-after": "1" }, 1000],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, 30000],
     [{ "retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", date }, undefined],
     [{ "retry-after": date }, undefined],
     [{ "retry-after": "-1" }, undefined],
     [{ "retry-after": "" }, undefined],
     [{}, undefined],
   ])("%j", (headers, wait) => {
-    expect(status(503, {}, headers).meta.retry_after_ms).toBe(wait);
+    expect(status(503, {}, headers).retryAfterMs).toBe(wait);
   });
 });
 

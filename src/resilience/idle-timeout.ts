@@ -1,0 +1,44 @@
+import type { Clock } from "../core/clock.ts";
+
+/** A signal that aborts when nothing happens for too long; `clear` must be called at the end. */
+export interface IdleTimeout {
+  readonly signal: AbortSignal;
+  /** Something has happened: the time starts anew. */
+  restart(): void;
+  /** Until the next restart no time counts. */
+  pause(): void;
+  clear(): void;
+}
+
+/**
+ * Aborts with `reason()` once `ms` milliseconds have passed without a restart, or with the parent's
+ * reason when that aborts first. A restart costs nothing: it may come with every chunk of a stream.
+ */
+export function idleTimeout(
+  clock: Clock,
+  ms: number,
+  reason: () => unknown,
+  parent: AbortSignal,
+): IdleTimeout {
+  const controller = new AbortController();
+  const cleared = new AbortController();
+  let idleSince = clock.now();
+  const watch = async () => {
+    for (;;) {
+      const leftMs = Math.min(idleSince + ms - clock.now(), ms);
+      if (leftMs <= 0) return controller.abort(reason());
+      await clock.sleep(leftMs, cleared.signal);
+    }
+  };
+  watch().catch(() => undefined);
+  return {
+    signal: AbortSignal.any([parent, controller.signal]),
+    restart() {
+      idleSince = clock.now();
+    },
+    pause() {
+      idleSince = Number.POSITIVE_INFINITY;
+    },
+    clear: () => cleared.abort(),
+  };
+}

@@ -13,6 +13,8 @@ export interface RunningServer {
   readonly url: string;
   /** To start another server on the same data, once this one has ended. */
   readonly dataDir: string;
+  /** What it has written so far, by lines. */
+  readonly log: readonly string[];
   /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Ends it, and removes its data unless `dataDir` was given. */
@@ -36,6 +38,8 @@ export async function startServer(
       PORT: "0",
       DATA_DIR: dataDir,
       DEFAULT_TIMEZONE: "UTC",
+      // Tests are in a hurry.
+      API_RATE_LIMIT_RPS: "0",
       OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
       OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
       ...options.env,
@@ -67,6 +71,7 @@ export async function startServer(
   return {
     url: await url,
     dataDir,
+    log,
     kill,
     async stop() {
       await kill("SIGTERM");

@@ -14,6 +14,8 @@ const server = spawn(process.execPath, ["dist/main.js"], {
     PORT: "0",
     HOST: "127.0.0.1",
     DATA_DIR: dataDir,
+    API_KEYS: "",
+    API_KEY_LIMITS: "",
     OPENAI_API_KEY: "",
     OPENAI_BASE_URL: "",
   },

@@ -1,4 +1,4 @@
-import type { Config } from "./config.ts";
+import { type Config, requireGuard } from "./config.ts";
 import type { Tool } from "./core/assistant/tool.ts";
 import { ToolRegistry } from "./core/assistant/tool-registry.ts";
 import type { Cache } from "./core/cache.ts";
@@ -12,6 +12,7 @@ import type { LanguageModel } from "./core/model/language-model.ts";
 import { httpClient } from "./net/http-client.ts";
 import { logCacheUse } from "./observability/cache-use.ts";
 import { logUpstreams } from "./observability/upstream-log.ts";
+import { openServer } from "./open-server.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
@@ -19,14 +20,12 @@ import { createOpenAIModel } from "./providers/openai/index.ts";
 import { cached } from "./resilience/cached-tool.ts";
 import { resilientHttp } from "./resilience/resilient-http.ts";
 import { resilientModel } from "./resilience/resilient-model.ts";
+import { shutDown } from "./shut-down.ts";
 import { systemClock } from "./system-clock.ts";
 import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
 import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
 import { openMeteo, weatherApi, weatherTool } from "./tools/weather/index.ts";
 import { Readiness } from "./transport/health.ts";
-import { HttpServer } from "./transport/http-server.ts";
-import { bindChatService } from "./transport/twirp/chat.ts";
-import { TwirpRouter } from "./transport/twirp/router.ts";
 
 const HOUR_MS = 3_600_000;
 /** Weather services measure every 15 minutes or so. */
@@ -43,12 +42,13 @@ export interface AppDeps {
 /** A running server. */
 export interface App {
   readonly url: string;
-  /** Takes no more work, lets the turns at work end, and lets go of everything. */
+  /** Takes no more work, lets the turns at work end, and lets go of everything: see {@link shutDown}. */
   stop(): Promise<void>;
 }
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
+  requireGuard(config);
   const stores = await openStores(config, clock, log);
   const { conversations: store, sessions } = stores;
   const upstreams = new Upstreams(config, clock, logUpstreams(log));
@@ -86,32 +86,29 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     },
   });
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
-  const server = new HttpServer({
-    router: new TwirpRouter([bindChatService(chat)]),
-    readiness,
-    log,
-    maxBodyBytes: config.MAX_BODY_BYTES,
-    newRequestId: ids.next,
-  });
-
   const sweeping = new AbortController();
-  const url = await server.listen(config.HOST, config.PORT).catch(async (error) => {
-    await stores.close();
-    throw error;
-  });
+  const { createRateLimiter } = stores;
+  const server = await openServer(config, { chat, readiness, createRateLimiter, ids, log }).catch(
+    async (error) => {
+      await stores.close();
+      throw error;
+    },
+  );
+  const { url } = server;
   const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
   readiness.phase = "serving";
   for (const line of startUpLines(config, url, model, stores)) log.info({}, line);
+  if (config.ALLOW_ANONYMOUS && config.API_KEYS.length === 0) {
+    log.warn({}, "ALLOW_ANONYMOUS: everyone who can reach the server may use it and read all conversations");
+  }
 
   return {
     url,
     async stop() {
       readiness.phase = "draining";
       sweeping.abort();
-      const closed = server.close();
-      await runner.stop(config.SHUTDOWN_GRACE_SECONDS * 1000);
-      await Promise.all([closed, swept]);
-      await stores.close();
+      const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
+      await shutDown({ runner, server, idle: swept, stores, clock, log }, graceMs);
     },
   };
 }
@@ -166,6 +163,7 @@ function createTools(config: Config, upstreams: Upstreams, cache: Cache, clock: 
 function startUpLines(config: Config, url: string, model: LanguageModel, stores: Stores): string[] {
   const lines = [
     `Parley is ready at ${url}`,
+    `Open to: ${callersLine(config)}`,
     `Model: ${modelLine(config, model)}`,
     ...stores.description,
     `Weather: ${config.WEATHER_API_KEY ? "WeatherAPI.com" : "Open-Meteo"}; holidays: ${config.HOLIDAY_CALENDAR_URL ? "your calendar feed and date-holidays" : "date-holidays, offline"}`,
@@ -175,8 +173,17 @@ function startUpLines(config: Config, url: string, model: LanguageModel, stores:
       "For a real model set OPENAI_API_KEY, or OPENAI_BASE_URL and OPENAI_MODEL for a server of your own",
     );
   }
+  const key = config.API_KEYS.length === 0 || config.API_KEY ? "" : "API_KEY=… ";
   const where = url === config.API_URL ? "" : ` --url ${url}`;
-  return [...lines, `Ask it something: npx parley${where} ask -m "Which holidays are next in Barcelona?"`];
+  return [
+    ...lines,
+    `Ask it something: ${key}npx parley${where} ask -m "Which holidays are next in Barcelona?"`,
+  ];
+}
+
+function callersLine({ API_KEYS, ALLOW_ANONYMOUS }: Config): string {
+  if (API_KEYS.length > 0) return `callers with an API key (${API_KEYS.map(({ name }) => name).join(", ")})`;
+  return ALLOW_ANONYMOUS ? "everyone" : "this machine; set API_KEYS and HOST to open it to others";
 }
 
 function modelLine(config: Config, model: LanguageModel): string {

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { z } from "zod";
+import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
 
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
@@ -44,7 +46,18 @@ export const environmentSchema = z
     PORT: integer(0, 65_535).default(8080),
     DATA_DIR: z.string().default("./data"),
     LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
-    SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(20),
+    SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
+
+    API_KEYS: apiKeys().default([]),
+    API_KEY_LIMITS: apiKeyLimits().default([]),
+    ALLOW_ANONYMOUS: z.stringbool().default(false),
+    API_RATE_LIMIT_RPS: integer(0, 1_000_000).default(10),
+    API_RATE_LIMIT_BURST: integer(0, 1_000_000).default(20),
+    TRUSTED_PROXIES: networks().default([]),
+    CORS_ORIGINS: origins().default([]),
+    MAX_CONNECTIONS: integer(1, 1_000_000).default(4_000),
+    MAX_CONCURRENT_TURNS: integer(1, 1_000_000).default(1_000),
+    MAX_EVENT_LOOP_DELAY_MS: integer(0, 60_000).default(500),
 
     MONGO_URI: z
       .string()
@@ -112,6 +125,10 @@ export const environmentSchema = z
   .refine((c) => [c.REDIS_URL, c.REDIS_SENTINELS, c.REDIS_CLUSTER].filter(Boolean).length <= 1, {
     path: ["REDIS_URL"],
     error: "is one of three: set REDIS_URL, REDIS_SENTINELS or REDIS_CLUSTER, not several",
+  })
+  .refine((c) => c.API_KEY_LIMITS.every((limit) => c.API_KEYS.some((key) => key.name === limit.name)), {
+    path: ["API_KEY_LIMITS"],
+    error: "names a key that is not in API_KEYS, where it must be name:key",
   });
 
 export type Config = Readonly<z.output<typeof environmentSchema>>;
@@ -132,6 +149,29 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   if (parsed.success) return Object.freeze(parsed.data);
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
   throw new ConfigError(`The configuration has problems:\n${problems.join("\n")}\nSee .env.example.`);
+}
+
+/** Whether only programs on this machine reach a server that listens there. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}
+
+/**
+ * A server without API keys is for the machine that it runs on, unless its owner says otherwise.
+ *
+ * @throws ConfigError
+ */
+export function requireGuard({ HOST, API_KEYS, ALLOW_ANONYMOUS }: Config): void {
+  if (API_KEYS.length > 0 || ALLOW_ANONYMOUS || isLoopback(HOST)) return;
+  throw new ConfigError(
+    [
+      `HOST=${HOST} opens the server to other machines, and it has no API keys. Choose one:`,
+      "  API_KEYS=name:key, with a key made by: openssl rand -hex 24",
+      "  HOST=127.0.0.1, for this machine alone",
+      "  ALLOW_ANONYMOUS=true, if everyone who can reach the server may use it and read all conversations",
+      "See .env.example.",
+    ].join("\n"),
+  );
 }
 
 /** The process's configuration: its environment, then the file .env where that leaves gaps. */

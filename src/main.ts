@@ -7,32 +7,47 @@ import { createLogger } from "./observability/logger.ts";
 async function main(): Promise<void> {
   const config = configOrExit();
   const log = createLogger(config.LOG_LEVEL);
-  const fail = (message: string) => (error: unknown) => {
-    log.fatal({ err: error }, message);
-    process.exit(1);
-  };
-  process.on("uncaughtException", fail("The server has a fault and stops"));
-  process.on("unhandledRejection", fail("The server has a fault and stops"));
+  let app: App | undefined;
+  let exitCode = 0;
 
-  let app: App;
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    // What is not up yet has nothing at work.
+    await app?.stop().catch((error) => {
+      log.error({ err: error }, "The server did not stop in order");
+      exitCode = 1;
+    });
+    log.info("Stopped");
+    process.exit(exitCode);
+  };
+
+  let faults = 0;
+  const onFault = (error: unknown) => {
+    faults++;
+    exitCode = 1;
+    log.fatal({ err: error, faults }, "The server has a fault: it stops when the turns at work have ended");
+    void stop();
+  };
+  process.on("uncaughtException", onFault);
+  process.on("unhandledRejection", onFault);
+
   try {
     app = await startApp(config, { log });
   } catch (error) {
+    if (error instanceof ConfigError) exitForConfig(error);
     log.fatal(startProblem(error));
     process.exit(1);
   }
 
-  let stopping = false;
-  const stop = async (signal: NodeJS.Signals) => {
+  const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(130);
-    stopping = true;
     log.info(`${signal}: stopping when the turns at work have ended; again to stop at once`);
-    await app.stop();
-    log.info("Stopped");
-    process.exit(0);
+    void stop();
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
 }
 
 function startProblem(error: unknown): string {
@@ -47,9 +62,13 @@ function configOrExit(): Config {
     return loadConfig();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    process.exit(2);
+    exitForConfig(error);
   }
+}
+
+function exitForConfig(error: ConfigError): never {
+  console.error(error.message);
+  process.exit(2);
 }
 
 await main();

@@ -7,8 +7,10 @@ import type { ConversationStore } from "./core/chat/conversation-store.ts";
 import type { SessionStore } from "./core/chat/session-store.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./core/logger.ts";
+import type { RateLimit, RateLimiter } from "./core/rate-limiter.ts";
 import { MigrationRunner } from "./migrations/runner.ts";
 import { MemoryCache } from "./stores/memory/cache.ts";
+import { MemoryRateLimiter } from "./stores/memory/rate-limiter.ts";
 import type { RedisServers } from "./stores/redis/index.ts";
 import { SqliteConversationStore } from "./stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "./stores/sqlite/database.ts";
@@ -20,6 +22,7 @@ export interface Stores {
   readonly conversations: ConversationStore;
   readonly sessions: SessionStore;
   readonly cache: Cache;
+  readonly createRateLimiter: (limit: RateLimit) => RateLimiter;
   readonly dependencies: readonly Dependency[];
   /** Where they are, one line each, for people; never with credentials. */
   readonly description: readonly string[];
@@ -27,7 +30,7 @@ export interface Stores {
 }
 
 /** Where conversations and sessions are kept for good. */
-type DurableStores = Omit<Stores, "cache">;
+type DurableStores = Omit<Stores, "cache" | "createRateLimiter">;
 
 /**
  * Opens the stores that the configuration names; the part of the composition that programs share.
@@ -40,7 +43,11 @@ export async function openStores(config: Config, clock: Clock, log: Logger): Pro
     : openMongo(config, config.MONGO_URI));
   const servers = redisServers(config);
   if (servers) return withRedis(durable, servers, config, clock, log);
-  return { ...durable, cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock) };
+  return {
+    ...durable,
+    cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock),
+    createRateLimiter: (limit) => new MemoryRateLimiter(limit),
+  };
 }
 
 async function openSqlite(config: Config, log: Logger): Promise<DurableStores> {
@@ -105,8 +112,9 @@ async function withRedis(
     ...durable,
     sessions: new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
     cache: new redis.RedisCache(client),
+    createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, new MemoryRateLimiter(limit)),
     dependencies: [...durable.dependencies, { name: "redis", required: false, check }],
-    description: [...durable.description, "Sessions and caches also in Redis"],
+    description: [...durable.description, "Sessions and caches also in Redis, and the counts of rate limits"],
     async close() {
       client.close();
       await durable.close();

@@ -27,12 +27,21 @@ export interface ReadyReport {
 export class Readiness {
   phase: Phase = "starting";
   readonly #dependencies: readonly Dependency[];
+  #looking: Promise<ReadyReport> | undefined;
 
   constructor(dependencies: readonly Dependency[]) {
     this.#dependencies = dependencies;
   }
 
-  async report(): Promise<ReadyReport> {
+  /** Those who ask at the same time share one look: anyone may ask, and each look costs the dependencies. */
+  report(): Promise<ReadyReport> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<ReadyReport> {
     const results = await Promise.all(
       this.#dependencies.map(async ({ name, required, check }) => {
         const state = await check().then(

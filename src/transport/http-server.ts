@@ -1,52 +1,91 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ANONYMOUS, type RequestContext } from "../core/context.ts";
-import { type AppError, toAppError } from "../core/errors.ts";
+import type { RequestContext } from "../core/context.ts";
+import { toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { readBody } from "./body.ts";
-import { HTTP_STATUS } from "./error-map.ts";
+import { type Answer, errorAnswer, jsonAnswer, SECURITY_HEADERS } from "./answer.ts";
 import type { Readiness } from "./health.ts";
+import type { Admission } from "./incoming/admission.ts";
+import type { BodyReader } from "./incoming/body.ts";
+import { type Cors, isPreflight } from "./incoming/cors.ts";
+import { Refusal, type Refusals } from "./incoming/refusal.ts";
 import type { TwirpRouter } from "./twirp/router.ts";
 
 export interface HttpServerOptions {
   readonly router: TwirpRouter;
   readonly readiness: Readiness;
+  readonly cors: Cors;
+  readonly admission: Pick<Admission, "admit">;
+  readonly bodies: BodyReader;
+  readonly refusals: Refusals;
+  readonly maxConnections: number;
+  readonly timeouts?: Partial<Timeouts>;
   readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
-  readonly maxBodyBytes: number;
   /** A fresh id for a request that brings none. */
   readonly newRequestId: () => string;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: Uint8Array | string;
+/** What a client has time for, in milliseconds. */
+interface Timeouts {
+  /** To send a request's headers, from the connection's first moment or the last answer's end on. */
+  readonly headers: number;
+  /** To send a whole request. */
+  readonly request: number;
+  /** To take a part of an answer. */
+  readonly answer: number;
+  /** To begin the next request. */
+  readonly keepAlive: number;
+  /** Between two looks at whose time is up. */
+  readonly look: number;
 }
 
-/** The time a client has to send a whole request, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-/** Longer than the idle time-outs of the usual proxies, so that they close first. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const TIMEOUTS: Timeouts = {
+  headers: 10_000,
+  request: 30_000,
+  answer: 30_000,
+  // Longer than the idle time-outs of the usual proxies, so that they close first.
+  keepAlive: 65_000,
+  look: 1_000,
+};
+
+const MAX_HEADER_BYTES = 16_384;
+const MAX_HEADERS = 100;
 
 /** Ids that may be taken over from a client into logs and answers. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
+/** What is told of a request in the log, as far as it got. */
+interface Progress {
+  route: string;
+  principal?: string;
+}
+
 /** The HTTP server in front of the Twirp router, with GET /health and GET /ready. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
+  readonly #timeouts: Timeouts;
   readonly #server: Server;
+  #draining = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
+    const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
     this.#server = createServer(
       {
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        headersTimeout: this.#timeouts.headers,
+        requestTimeout: this.#timeouts.request,
+        keepAliveTimeout: this.#timeouts.keepAlive,
+        connectionsCheckingInterval: this.#timeouts.look,
+        maxHeaderSize: MAX_HEADER_BYTES,
       },
-      (request, response) => void this.#serve(request, response),
+      serve,
     );
+    this.#server.maxHeadersCount = MAX_HEADERS;
+    this.#server.maxConnections = options.maxConnections;
+    this.#server.on("drop", () => options.refusals.count("connections"));
+    // A client that waits to be asked for its body is asked once its request has been let in.
+    this.#server.on("checkContinue", serve);
   }
 
   /** @returns the URL it listens on. @throws Error that says what to do when it can't. */
@@ -59,11 +98,21 @@ export class HttpServer {
     return `http://${family === "IPv6" ? `[${address}]` : address}:${actualPort}`;
   }
 
-  /** Takes no more connections; resolves when all requests have been answered. */
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  /**
+   * Takes no more work: what comes is answered `unavailable`, requests at work are answered, and each
+   * connection is closed as soon as it is idle. Health is still told.
+   */
+  drain(): void {
+    this.#draining = true;
     this.#server.closeIdleConnections();
-    await closed;
+  }
+
+  /** Takes no more connections; resolves when all are closed, those that still are open after `graceMs` by force. */
+  async close(graceMs: number): Promise<void> {
+    this.drain();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    clearTimeout(timer);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -71,49 +120,73 @@ export class HttpServer {
     const requestId = this.#requestId(request);
     const log = this.#options.log.child({ requestId });
     const path = request.url?.split("?", 1)[0] ?? "/";
-    let route = "unmatched";
-    const answer = await this.#answer(request, path, { principal: ANONYMOUS, requestId, log }, (name) => {
-      route = name;
-    }).catch((error: unknown) => errorAnswer(toAppError(error), requestId, log));
-    request.resume();
-    if (!response.destroyed) {
-      response.writeHead(answer.status, {
-        "content-type": answer.contentType,
-        "content-length": Buffer.byteLength(answer.body),
-        "x-request-id": requestId,
-        // The rest of a body that was refused is not waited for.
-        ...(request.complete ? {} : { connection: "close" }),
-      });
-      response.end(answer.body);
-    }
+    const progress: Progress = { route: "unmatched" };
+    let refused = false;
+    const answer = await this.#answer(request, response, path, { requestId, log }, progress).catch(
+      (error: unknown) => {
+        refused = error instanceof Refusal;
+        if (error instanceof Refusal) this.#options.refusals.count(error.reason);
+        return errorAnswer(toAppError(error), requestId, log);
+      },
+    );
+    this.#send(request, response, answer, requestId);
     const durationMs = Math.round(performance.now() - startedAt);
-    const level = path === "/health" || path === "/ready" ? "debug" : "info";
-    log[level]({ method: request.method, route, status: answer.status, durationMs }, "Request");
+    const quiet = refused || path === "/health" || path === "/ready";
+    const fields = { method: request.method, ...progress, status: answer.status, durationMs };
+    log[quiet ? "debug" : "info"](fields, "Request");
   }
 
+  /** The order of the gates is that of ARCHITECTURE.md, "Incoming requests". */
   async #answer(
     request: IncomingMessage,
+    response: ServerResponse,
     path: string,
-    context: RequestContext,
-    onRoute: (name: string) => void,
+    context: Omit<RequestContext, "principal">,
+    progress: Progress,
   ): Promise<Answer> {
+    const { readiness, cors, admission, router, bodies } = this.#options;
     if (request.method === "GET" || request.method === "HEAD") {
       if (path === "/health") return jsonAnswer(200, { status: "ok" });
       if (path === "/ready") {
-        const report = await this.#options.readiness.report();
+        const report = await readiness.report();
         const serves = report.status === "ready" || report.status === "degraded";
         return jsonAnswer(serves ? 200 : 503, report);
       }
     }
-    const route = this.#options.router.match({
+    cors.setHeaders(request, response);
+    if (isPreflight(request)) {
+      cors.setPreflightHeaders(request, response);
+      return { status: 204, body: "" };
+    }
+    if (this.#draining) throw stopping();
+    const { principal, key } = await admission.admit(request, response);
+    if (key) progress.principal = principal;
+    const route = router.match({
       method: request.method ?? "",
       path,
       contentType: request.headers["content-type"],
     });
-    onRoute(route.name);
-    const body = await readBody(request, this.#options.maxBodyBytes);
-    const result = await route.call(body, context, request.headers);
+    progress.route = route.name;
+    const body = await bodies.read(request, response);
+    const result = await route.call(body, { ...context, principal }, request.headers);
     return { status: 200, contentType: route.contentType, body: result };
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, answer: Answer, requestId: string): void {
+    request.resume();
+    if (response.destroyed) return;
+    // Without a listener the connection is closed.
+    response.setTimeout(this.#timeouts.answer);
+    response.writeHead(answer.status, {
+      ...SECURITY_HEADERS,
+      ...answer.headers,
+      ...(answer.contentType !== undefined && { "content-type": answer.contentType }),
+      ...(answer.status !== 204 && { "content-length": Buffer.byteLength(answer.body) }),
+      "x-request-id": requestId,
+      // The rest of a body that was refused is not waited for.
+      ...((this.#draining || !request.complete) && { connection: "close" }),
+    });
+    response.end(answer.body);
   }
 
   #requestId(request: IncomingMessage): string {
@@ -122,17 +195,10 @@ export class HttpServer {
   }
 }
 
-/** A Twirp error body: `code`, `msg`, `meta`, and no other key. */
-function errorAnswer(error: AppError, requestId: string, log: Logger): Answer {
-  const unexpected = error.code === "internal";
-  if (unexpected) log.error({ err: error.cause ?? error }, "A request failed unexpectedly");
-  else if (error.cause !== undefined) log.debug({ err: error }, "A request failed");
-  const meta = unexpected ? { ...error.meta, request_id: requestId } : error.meta;
-  return jsonAnswer(HTTP_STATUS[error.code], { code: error.code, msg: error.publicMessage, meta });
-}
-
-function jsonAnswer(status: number, value: unknown): Answer {
-  return { status, contentType: "application/json", body: JSON.stringify(value) };
+function stopping(): Refusal {
+  return new Refusal("unavailable", "stopping", "The server is stopping. Send it again in a moment.", {
+    retryAfter: 1,
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -1,13 +1,20 @@
 import { expect, test } from "@jest/globals";
 import { MemoryCache } from "../../src/stores/memory/cache.ts";
+import { MemoryRateLimiter } from "../../src/stores/memory/rate-limiter.ts";
 import { systemClock } from "../../src/system-clock.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { cacheContract } from "./cache.suite.ts";
+import { rateLimiterContract } from "./rate-limiter.suite.ts";
 
 const HOUR = 3_600_000;
 
 cacheContract("memory", async () => ({
   cache: new MemoryCache(1_000_000, systemClock),
+  close: () => undefined,
+}));
+
+rateLimiterContract("memory", async () => ({
+  create: (limit) => new MemoryRateLimiter(limit),
   close: () => undefined,
 }));
 

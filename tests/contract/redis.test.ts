@@ -1,5 +1,7 @@
 import { beforeAll, beforeEach, describe } from "@jest/globals";
+import { MemoryRateLimiter } from "../../src/stores/memory/rate-limiter.ts";
 import { RedisCache } from "../../src/stores/redis/cache.ts";
+import { RedisRateLimiter } from "../../src/stores/redis/rate-limiter.ts";
 import { RedisSessionStore } from "../../src/stores/redis/session-store.ts";
 import {
   describeRedis,
@@ -10,6 +12,7 @@ import {
 } from "../support/redis.ts";
 import { connectRedis, openTruth } from "../support/redis-stores.ts";
 import { cacheContract } from "./cache.suite.ts";
+import { rateLimiterContract } from "./rate-limiter.suite.ts";
 import { sessionStoreContract } from "./session-store.suite.ts";
 
 const kinds: [string, () => Promise<RedisUnderTest>][] = [
@@ -47,6 +50,14 @@ describeRedis("Redis", (start) => {
     cacheContract(name, async () => {
       const { client } = await connectRedis(redis.servers);
       return { cache: new RedisCache(client), close: () => client.close() };
+    });
+
+    rateLimiterContract(name, async () => {
+      const { client } = await connectRedis(redis.servers);
+      return {
+        create: (limit) => new RedisRateLimiter(client, limit, new MemoryRateLimiter(limit)),
+        close: () => client.close(),
+      };
     });
   });
 });

@@ -97,3 +97,8 @@ test("a port in use is told with the cure", async () => {
   const failure = startServer({ dataDir, env: { PORT: port } });
   await expect(failure).rejects.toThrow("set PORT to another port");
 });
+
+test("a server that other machines would reach without a key does not start, and says what to do", async () => {
+  const failure = startServer({ dataDir, env: { HOST: "0.0.0.0" } });
+  await expect(failure).rejects.toThrow(/HOST=0\.0\.0\.0[\s\S]*API_KEYS=[\s\S]*ALLOW_ANONYMOUS=true/);
+});

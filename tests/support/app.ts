@@ -13,6 +13,8 @@ export async function startTestApp(environment: Record<string, string> = {}, dep
     PORT: "0",
     DATA_DIR: dataDir,
     DEFAULT_TIMEZONE: "UTC",
+    // Tests are in a hurry.
+    API_RATE_LIMIT_RPS: "0",
     // Nothing answers there: tools that need the network fail at once.
     OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
     OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",

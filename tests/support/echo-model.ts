@@ -12,12 +12,14 @@ export function replyTo(message: string): string {
 
 /**
  * A model server with OpenAI's API whose answers can be told from the question alone: first a call of
- * get_datetime, then {@link replyTo} the message. `pauseMs` gives the time each answer takes.
+ * get_datetime, then {@link replyTo} the message. `pause` gives what each answer takes: a time in
+ * milliseconds, or something to wait for.
  */
-export async function startEchoModel(pauseMs: () => number) {
+export async function startEchoModel(pause: () => number | Promise<void>) {
   const server = createServer(async (request, response) => {
     const { messages }: ChatRequest = JSON.parse(await text(request));
-    await delay(pauseMs());
+    const pausing = pause();
+    await (typeof pausing === "number" ? delay(pausing) : pausing);
     const last = messages.at(-1);
     const question = messages.findLast(({ role }) => role === "user")?.content ?? "";
     const isTitle = messages.length === 2 && messages[0]?.content?.startsWith("Name the subject");

@@ -13,7 +13,7 @@ export interface RunningServer {
   readonly url: string;
   /** To start another server on the same data, once this one has ended. */
   readonly dataDir: string;
-  /** Its lines so far. */
+  /** What it has written so far, by lines. */
   readonly log: readonly string[];
   /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -38,6 +38,8 @@ export async function startServer(
       PORT: "0",
       DATA_DIR: dataDir,
       DEFAULT_TIMEZONE: "UTC",
+      // Tests are in a hurry.
+      API_RATE_LIMIT_RPS: "0",
       OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
       OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
       RETRY_BASE_DELAY_MS: "1",

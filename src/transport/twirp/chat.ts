@@ -8,6 +8,7 @@ import { invalidArgument } from "../../core/errors.ts";
 import * as pb from "../../gen/acai/chat/chat";
 import type { ChatServiceClient } from "../../gen/acai/chat/chat.twirp-client";
 import { Timestamp } from "../../gen/google/protobuf/timestamp";
+import type { TurnGate } from "../incoming/turn-gate.ts";
 import type { ServiceBinding } from "./router.ts";
 
 /** The methods of the contract, each with what its HTTP request says besides the message. */
@@ -20,22 +21,21 @@ type ChatHandlers = {
 };
 
 /** Serves acai.chat.ChatService: generated messages in, core calls, generated messages out. */
-export function bindChatService(chat: ChatService): ServiceBinding {
+export function bindChatService(chat: ChatService, turns: Pick<TurnGate, "run">): ServiceBinding {
   const handlers: ChatHandlers = {
     async StartConversation(request, context, headers) {
-      return chat.start(context, {
-        message: request.message,
-        sessionMetadata: request.sessionMetadata,
-        idempotencyKey: idempotencyKey(request.idempotencyKey, headers),
-      });
+      const { message, sessionMetadata } = request;
+      const key = idempotencyKey(request.idempotencyKey, headers);
+      return turns.run(context.principal, sessionMetadata, () =>
+        chat.start(context, { message, sessionMetadata, idempotencyKey: key }),
+      );
     },
     async ContinueConversation(request, context, headers) {
-      return chat.continue(context, {
-        conversationId: request.conversationId,
-        message: request.message,
-        sessionMetadata: request.sessionMetadata,
-        idempotencyKey: idempotencyKey(request.idempotencyKey, headers),
-      });
+      const { conversationId, message, sessionMetadata } = request;
+      const key = idempotencyKey(request.idempotencyKey, headers);
+      return turns.run(context.principal, sessionMetadata, () =>
+        chat.continue(context, { conversationId, message, sessionMetadata, idempotencyKey: key }),
+      );
     },
     async ListConversations(request, context) {
       const { conversations, nextPageToken } = await chat.list(context, request);

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { AppError, ERROR_CODES } from "../../../src/core/errors.ts";
 import { ChatService } from "../../../src/gen/acai/chat/chat";
 import { HTTP_STATUS } from "../../../src/transport/error-map.ts";
-import { Readiness } from "../../../src/transport/health.ts";
-import { HttpServer } from "../../../src/transport/http-server.ts";
+import type { HttpServer } from "../../../src/transport/http-server.ts";
+import { BodyReader } from "../../../src/transport/incoming/body.ts";
 import { TwirpRouter } from "../../../src/transport/twirp/router.ts";
-import { TestLog } from "../../support/test-log.ts";
+import { openHttpServer } from "../../support/http-server.ts";
+import type { TestLog } from "../../support/test-log.ts";
 import {
   decodeResponse,
   ENCODINGS,
@@ -66,28 +67,16 @@ let received: object[];
 let behaviour: (method: string) => Promise<object>;
 
 beforeAll(async () => {
-  const handlers = Object.fromEntries(
-    METHODS.map(({ name }) => [
-      name,
-      (request: object) => {
-        received.push(request);
-        return behaviour(name);
-      },
-    ]),
-  );
-  log = new TestLog();
-  const readiness = new Readiness([]);
-  readiness.phase = "serving";
-  server = new HttpServer({
-    router: new TwirpRouter([{ type: ChatService, handlers }]),
-    readiness,
-    log,
-    maxBodyBytes: MAX_BODY_BYTES,
-    newRequestId: () => "request-1",
-  });
+  ({ server, log } = openHttpServer(
+    (method, request) => {
+      received.push(request);
+      return behaviour(method);
+    },
+    { bodies: new BodyReader(MAX_BODY_BYTES) },
+  ));
   url = await server.listen("127.0.0.1", 0);
 });
-afterAll(() => server.close());
+afterAll(() => server.close(0));
 
 beforeEach(() => {
   received = [];

@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AppError } from "../../core/errors.ts";
+import { overloaded } from "./refusal.ts";
+
+/** Of each body so much is not counted with the others: short messages pass, whoever sends long ones. */
+const SHORT_BYTES = 16_384;
+/** What all bodies that are being read may take up beyond that, unless a single one may be larger. */
+const MAX_TOTAL_BYTES = 16 * 1_048_576;
+
+/** Reads requests' bodies into memory. */
+export class BodyReader {
+  readonly #maxBytes: number;
+  readonly #maxTotalBytes: number;
+  /** Of the bodies that are being read, without their first {@link SHORT_BYTES}. */
+  #totalBytes = 0;
+
+  /** @param maxBytes of one body. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.#maxTotalBytes = Math.max(maxBytes, MAX_TOTAL_BYTES);
+  }
+
+  /**
+   * @throws AppError `resource_exhausted` when the body is larger than `maxBytes`; `unavailable` when
+   *   too much is being read already; `canceled` when the client goes away.
+   */
+  async read(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array> {
+    if (Number(request.headers["content-length"] ?? 0) > this.#maxBytes) throw this.#tooLarge();
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let counted = 0;
+    try {
+      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > this.#maxBytes) throw this.#tooLarge();
+        const long = Math.max(0, size - SHORT_BYTES);
+        this.#totalBytes += long - counted;
+        counted = long;
+        if (this.#totalBytes > this.#maxTotalBytes) throw overloaded();
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      throw new AppError("canceled", "The request broke off before its body was complete.", { cause: error });
+    } finally {
+      this.#totalBytes -= counted;
+    }
+    return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  }
+
+  #tooLarge(): AppError {
+    return new AppError(
+      "resource_exhausted",
+      `The request's body is larger than ${this.#maxBytes} bytes. Send less, or raise MAX_BODY_BYTES.`,
+      { retryable: false },
+    );
+  }
+}

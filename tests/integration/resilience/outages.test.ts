@@ -35,7 +35,7 @@ async function startApp(environment: Record<string, string> = {}): Promise<void>
   );
 }
 
-const ask = (message = "Hello") => callJson<{ reply: string }>(app.url, "StartConversation", { message });
+const ask = () => callJson<{ reply: string }>(app.url, "StartConversation", { message: "Hello" });
 
 async function ready(): Promise<[number, unknown]> {
   const response = await fetch(`${app.url}/ready`);
@@ -56,7 +56,7 @@ async function p99OfRefusals(): Promise<number> {
       code: "unavailable",
       reason: "model_unavailable",
     });
-    expect(body.meta?.retry_after).toMatch(/^([12]?\d|30)$/);
+    expect(body.meta?.retry_after).toMatch(/^(300|[12]\d\d)$/);
   }
   return durations.sort((a, b) => a - b)[198] ?? Number.POSITIVE_INFINITY;
 }
@@ -65,7 +65,7 @@ describe("the model is down", () => {
   test("one turn makes three requests; then turns fail at once, until the model is back", async () => {
     model.always(asksForTitle, { text: "A title" });
     model.script({ status: 503 }, { status: 503 }, { status: 503 }, { text: "Back again." });
-    await startApp();
+    await startApp({ CIRCUIT_BREAKER_COOLDOWN_SECONDS: "300" });
     const replies = () => model.requests.filter(({ body }) => !asksForTitle(body)).length;
 
     expect(await ready()).toMatchObject([200, { status: "ready", dependencies: { "model:openai": "ok" } }]);
@@ -78,11 +78,11 @@ describe("the model is down", () => {
 
     // Whatever else runs on the machine slows a round down: one that it leaves alone shows the figure.
     let p99 = await p99OfRefusals();
-    for (let round = 1; p99 >= 100 && round < 10; round++) p99 = await p99OfRefusals();
+    for (let round = 1; p99 >= 100 && round < 5; round++) p99 = await p99OfRefusals();
     expect(p99).toBeLessThan(100);
     expect(replies()).toBe(3);
 
-    aheadMs = 30_000;
+    aheadMs = 300_000;
     expect(await ready()).toMatchObject([200, { dependencies: { "model:openai": "half_open" } }]);
     expect(await ask()).toMatchObject({ status: 200, body: { reply: "Back again." } });
     expect(await ready()).toMatchObject([200, { status: "ready", dependencies: { "model:openai": "ok" } }]);
@@ -93,7 +93,7 @@ describe("the model is down", () => {
         "model:openai works again: its breaker is closed",
       ],
     );
-  });
+  }, 60_000);
 });
 
 describe("a tool's source is down", () => {

@@ -9,7 +9,7 @@ import type { Clock } from "./core/clock.ts";
 import { randomIds } from "./core/ids.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
-import { httpClient } from "./net/http-client.ts";
+import { type Outbound, openOutbound } from "./net/outbound.ts";
 import { logCacheUse } from "./observability/cache-use.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
@@ -47,8 +47,9 @@ export interface App {
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   const stores = await openStores(config, clock, log);
   const { conversations: store, sessions } = stores;
-  const model = deps.model ?? createModel(config);
-  const tools = new ToolRegistry(createTools(config, stores.cache, clock, log));
+  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
+  const model = deps.model ?? createModel(config, outbound);
+  const tools = new ToolRegistry(createTools(config, outbound, stores.cache, clock, log));
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -106,12 +107,12 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       const closed = server.close();
       await runner.stop(config.SHUTDOWN_GRACE_SECONDS * 1000);
       await Promise.all([closed, swept]);
-      await stores.close();
+      await Promise.all([outbound.close(), stores.close()]);
     },
   };
 }
 
-function createModel(config: Config): LanguageModel {
+function createModel(config: Config, { fetch }: Outbound): LanguageModel {
   if (!usesOpenAI(config)) return createDemoModel();
   return createOpenAIModel({
     // Servers that ask for no key take any.
@@ -119,6 +120,7 @@ function createModel(config: Config): LanguageModel {
     model: config.OPENAI_MODEL,
     baseUrl: config.OPENAI_BASE_URL,
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
+    fetch,
   });
 }
 
@@ -126,8 +128,7 @@ function usesOpenAI(config: Config): boolean {
   return config.OPENAI_API_KEY !== undefined || config.OPENAI_BASE_URL !== undefined;
 }
 
-function createTools(config: Config, cache: Cache, clock: Clock, log: Logger): Tool[] {
-  const http = httpClient;
+function createTools(config: Config, { http }: Outbound, cache: Cache, clock: Clock, log: Logger): Tool[] {
   const weather = config.WEATHER_API_KEY
     ? weatherApi({ http, apiKey: config.WEATHER_API_KEY, baseUrl: config.WEATHER_API_BASE_URL })
     : openMeteo({

@@ -16,6 +16,7 @@ export async function startTestApp(environment: Record<string, string> = {}, dep
     // Nothing answers there: tools that need the network fail at once.
     OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
     OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
+    OUTBOUND_ALLOW: "127.0.0.1",
     ...environment,
   });
   const app = await startApp(config, { log, ...deps });

@@ -38,6 +38,7 @@ export async function startServer(
       DEFAULT_TIMEZONE: "UTC",
       OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
       OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
+      OUTBOUND_ALLOW: "127.0.0.1",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],

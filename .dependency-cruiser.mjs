@@ -36,6 +36,12 @@ export default {
       },
     },
     {
+      name: "net-knows-the-core-only",
+      severity: "error",
+      from: { path: "^src/net/" },
+      to: { path: "^(src|bots|scripts|migrations)/", pathNot: "^src/(core|net)/" },
+    },
+    {
       name: "transport-knows-the-core-only",
       severity: "error",
       from: { path: "^src/transport/" },

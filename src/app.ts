@@ -9,7 +9,7 @@ import type { Clock } from "./core/clock.ts";
 import { randomIds } from "./core/ids.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
-import { httpClient } from "./net/http-client.ts";
+import { type Outbound, openOutbound } from "./net/outbound.ts";
 import { logCacheUse } from "./observability/cache-use.ts";
 import { logUpstreams } from "./observability/upstream-log.ts";
 import { openServer } from "./open-server.ts";
@@ -51,9 +51,10 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   requireGuard(config);
   const stores = await openStores(config, clock, log);
   const { conversations: store, sessions } = stores;
+  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
   const upstreams = new Upstreams(config, clock, logUpstreams(log));
-  const model = deps.model ?? createModel(config, upstreams);
-  const tools = new ToolRegistry(createTools(config, upstreams, stores.cache, clock, log));
+  const model = deps.model ?? createModel(config, upstreams, outbound);
+  const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, log));
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -109,11 +110,12 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       sweeping.abort();
       const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
       await shutDown({ runner, server, idle: swept, stores, clock, log }, graceMs);
+      await outbound.close();
     },
   };
 }
 
-function createModel(config: Config, upstreams: Upstreams): LanguageModel {
+function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound): LanguageModel {
   if (!usesOpenAI(config)) return createDemoModel();
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
@@ -121,6 +123,7 @@ function createModel(config: Config, upstreams: Upstreams): LanguageModel {
     model: config.OPENAI_MODEL,
     baseUrl: config.OPENAI_BASE_URL,
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
+    fetch,
   });
   return resilientModel(openai, upstreams.open("model:openai"));
 }
@@ -129,8 +132,15 @@ function usesOpenAI(config: Config): boolean {
   return config.OPENAI_API_KEY !== undefined || config.OPENAI_BASE_URL !== undefined;
 }
 
-function createTools(config: Config, upstreams: Upstreams, cache: Cache, clock: Clock, log: Logger): Tool[] {
-  const http = resilientHttp(httpClient, upstreams.open("weather"));
+function createTools(
+  config: Config,
+  upstreams: Upstreams,
+  outbound: Outbound,
+  cache: Cache,
+  clock: Clock,
+  log: Logger,
+): Tool[] {
+  const http = resilientHttp(outbound.http, upstreams.open("weather"));
   const weather = config.WEATHER_API_KEY
     ? weatherApi({ http, apiKey: config.WEATHER_API_KEY, baseUrl: config.WEATHER_API_BASE_URL })
     : openMeteo({
@@ -143,7 +153,7 @@ function createTools(config: Config, upstreams: Upstreams, cache: Cache, clock: 
     : undefined;
   const feed = config.HOLIDAY_CALENDAR_URL
     ? icalFeed({
-        http: resilientHttp(httpClient, upstreams.open("calendar")),
+        http: resilientHttp(outbound.http, upstreams.open("calendar")),
         url: config.HOLIDAY_CALENDAR_URL,
       })
     : undefined;

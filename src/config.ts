@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { z } from "zod";
 import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
+import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
 
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
@@ -38,6 +39,26 @@ const addresses = () =>
         return { host, port: Number(port) };
       }),
     );
+
+/** Comma-separated entries of OUTBOUND_ALLOW as rules. */
+const allowRules = () =>
+  z.string().transform((text, { addIssue }) => {
+    const rules = text.split(",").map((entry) => parseAllowRule(entry.trim()));
+    if (rules.includes(undefined)) {
+      addIssue("must be a list of host, host:port, IP address or range (10.0.0.0/8), separated by commas");
+    }
+    return rules.filter((rule) => rule !== undefined);
+  });
+
+/** Whom the server asks: addresses that are not public have to be meant. */
+const OUTBOUND_URLS = [
+  "OPENAI_BASE_URL",
+  "WEATHER_API_BASE_URL",
+  "OPEN_METEO_GEOCODING_URL",
+  "OPEN_METEO_FORECAST_URL",
+  "HOLIDAY_CALENDAR_URL",
+] as const;
+const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "OUTBOUND_ALLOW"]);
 
 /** Every environment variable that Parley reads; .env.example explains each. */
 export const environmentSchema = z
@@ -117,7 +138,10 @@ export const environmentSchema = z
     HOLIDAY_REGION: z.string().optional(),
     HOLIDAY_CALENDAR_URL: z
       .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
+      .transform((url) => url.replace(/^webcal:/i, "https:"))
       .optional(),
+
+    OUTBOUND_ALLOW: allowRules().default([]),
 
     API_URL: httpUrl().default("http://127.0.0.1:8080"),
     API_KEY: z.string().optional(),
@@ -129,7 +153,19 @@ export const environmentSchema = z
   .refine((c) => c.API_KEY_LIMITS.every((limit) => c.API_KEYS.some((key) => key.name === limit.name)), {
     path: ["API_KEY_LIMITS"],
     error: "names a key that is not in API_KEYS, where it must be name:key",
-  });
+  })
+  .superRefine(
+    (config, { addIssue }) => {
+      for (const name of OUTBOUND_URLS) {
+        const missing = config[name] && missingEntry(new URL(config[name]), config.OUTBOUND_ALLOW);
+        if (!missing) continue;
+        const message = `points at ${missing}, which is not on the public internet; if that is meant, add ${missing} to OUTBOUND_ALLOW`;
+        addIssue({ code: "custom", path: [name], message });
+      }
+    },
+    // Also beside the problems of other variables, so that all are listed at once.
+    { when: ({ issues }) => !issues.some(({ path }) => OUTBOUND_VARIABLES.has(path?.[0])) },
+  );
 
 export type Config = Readonly<z.output<typeof environmentSchema>>;
 

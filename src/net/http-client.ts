@@ -1,47 +1,43 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { request } from "undici";
 
 export interface HttpGetOptions {
-  signal: AbortSignal;
+  /** The time-out of the whole call; the client's own bounds are for what hangs. */
+  readonly signal: AbortSignal;
   /** Of the decoded body; a longer one is an error. */
-  maxBytes: number;
-  headers?: Record<string, string>;
+  readonly maxBytes: number;
+  /** Sent to the URL's own origin alone, never to where a redirect leads. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How many redirects are followed. Default 0: the redirect itself is the response. */
+  readonly maxRedirects?: number;
 }
 
 export interface HttpResponse {
-  status: number;
+  readonly status: number;
   /** By lower-case name. */
-  headers: IncomingHttpHeaders;
-  body: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
 }
 
-/** The outgoing HTTP that tools use. Redirects are not followed; the caller's signal is the time-out. */
+/** The outgoing HTTP that tools use. */
 export interface HttpClient {
+  /**
+   * @throws RequestRefusedError for what another attempt would meet again.
+   * @throws the signal's reason when it aborts, or the transport's own error: a connection that
+   *   fails or breaks, a certificate that is not valid, a server that is too slow.
+   */
   get(url: URL, options: HttpGetOptions): Promise<HttpResponse>;
 }
 
-export class ResponseTooLargeError extends Error {
-  override readonly name = "ResponseTooLargeError";
+/** A request that this server will not make, or an answer that it will not take: not to be repeated. */
+export class RequestRefusedError extends Error {
+  override readonly name: string = "RequestRefusedError";
 }
 
-export const httpClient: HttpClient = {
-  async get(url, { signal, maxBytes, headers }) {
-    const response = await request(url, {
-      method: "GET",
-      signal,
-      headers: { "user-agent": "parley", ...headers },
-    });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        response.body.destroy();
-        throw new ResponseTooLargeError(`${url.host} sent more than ${maxBytes} bytes`);
-      }
-      chunks.push(chunk);
-    }
-    const body = Buffer.concat(chunks).toString("utf8");
-    return { status: response.statusCode, headers: response.headers, body };
-  },
-};
+/** The host's address is private, of this machine or reserved, and OUTBOUND_ALLOW does not have it. */
+export class AddressNotAllowedError extends RequestRefusedError {
+  override readonly name = "AddressNotAllowedError";
+}
+
+export class ResponseTooLargeError extends RequestRefusedError {
+  override readonly name = "ResponseTooLargeError";
+}

@@ -41,7 +41,7 @@ await describeMongo("MongoDB", (mongo) => {
         },
       };
       try {
-        await run(NODE, [built("migrate.js"), "up"], { env });
+        await run(NODE, [built("migrate.js"), "up"], { env: { MONGO_URI: env.MONGO_URI } });
         for (let count = 0; count < PROCESSES; count++) servers.push(await startServer({ env }));
         const toll = await talkThrough({
           url: () => servers[any()]?.url ?? "",

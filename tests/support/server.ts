@@ -43,6 +43,7 @@ export async function startServer(
       OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
       OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
       RETRY_BASE_DELAY_MS: "1",
+      OUTBOUND_ALLOW: "127.0.0.1",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],

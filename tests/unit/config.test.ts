@@ -41,6 +41,30 @@ describe("readConfig", () => {
     );
   });
 
+  test("a webcal address is one of https", () => {
+    expect(readConfig({ HOLIDAY_CALENDAR_URL: "webcal://calendar.example/feed.ics" })).toMatchObject({
+      HOLIDAY_CALENDAR_URL: "https://calendar.example/feed.ics",
+    });
+  });
+
+  test("a URL that is not public names the entry that it lacks, beside all other problems", () => {
+    const environment = {
+      OPENAI_BASE_URL: "http://localhost:11434/v1",
+      OPEN_METEO_FORECAST_URL: "http://[::1]",
+      HOLIDAY_CALENDAR_URL: "webcal://10.1/token.ics",
+      PORT: "http",
+    };
+    const read = (changes: object) => () => readConfig({ ...environment, ...changes });
+    expect(read({})).toThrow(/^ {2}OPENAI_BASE_URL: .*add localhost:11434 to OUTBOUND_ALLOW$/m);
+    expect(read({})).toThrow(/^ {2}OPEN_METEO_FORECAST_URL: .*add \[::1\]:80 to OUTBOUND_ALLOW$/m);
+    expect(read({})).toThrow(/^ {2}HOLIDAY_CALENDAR_URL: .*add 10\.0\.0\.1:443 to OUTBOUND_ALLOW$/m);
+    expect(read({})).toThrow(/^ {2}PORT: /m);
+    expect(read({})).not.toThrow(/token/);
+    const allow = { OUTBOUND_ALLOW: "localhost:11434, ::1,10.0.0.0/8", PORT: "80" };
+    expect(read(allow)).not.toThrow();
+    expect(read({ ...allow, OUTBOUND_ALLOW: "localhost:11434,*" })).toThrow(/^ {2}OUTBOUND_ALLOW: must be/m);
+  });
+
   test("is frozen", () => {
     expect(Object.isFrozen(readConfig({}))).toBe(true);
   });

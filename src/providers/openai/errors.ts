@@ -1,6 +1,7 @@
 import { APIConnectionError, APIError } from "openai";
 import type { AppError } from "../../core/errors.ts";
 import { type ModelErrorKind, modelError } from "../../core/model/model-errors.ts";
+import { RequestRefusedError } from "../../net/http-client.ts";
 import { retryAfterMs } from "../../net/retry-after.ts";
 
 /** Codes of a 429 that no waiting mends: https://platform.openai.com/docs/guides/error-codes */
@@ -39,13 +40,17 @@ class ProviderFailure extends Error {
   }
 }
 
-/** The message of an error and of what caused it: "fetch failed" alone says nothing. */
+/** The message of an error and of what caused it: "Connection error." alone says nothing. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // One for each address of the host that was tried; it has no message of its own.
+  if (error instanceof AggregateError) return error.errors.map(wordsOf).join(", ");
   return error.cause === undefined ? error.message : `${error.message} ${wordsOf(error.cause)}`;
 }
 
 function kindOf(error: unknown): ModelErrorKind {
+  const cause = error instanceof APIConnectionError ? error.cause : error;
+  if (cause instanceof RequestRefusedError) return "model_rejected";
   if (error instanceof APIConnectionError) return "model_unavailable";
   if (!(error instanceof APIError) || typeof error.status !== "number") return "model_interrupted";
   const { status, code, type } = error;

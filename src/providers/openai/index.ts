@@ -15,12 +15,12 @@ export interface OpenAIModelOptions {
   readonly baseUrl?: string;
   /** Upper bound of the tokens of one answer. Default: the server's own. */
   readonly maxOutputTokens?: number;
-  /** Default: the global one. */
-  readonly fetch?: ClientOptions["fetch"];
+  /** What the SDK sends its requests with. */
+  readonly fetch: NonNullable<ClientOptions["fetch"]>;
 }
 
 /**
- * How long a server may take to begin its answer, in milliseconds: as long as Node's fetch allows.
+ * How long a server may take to begin its answer, in milliseconds: a model may have to be loaded first.
  * The deadline that counts is the caller's signal, which may be longer or shorter.
  */
 const RESPONSE_TIMEOUT_MS = 300_000;
@@ -39,6 +39,7 @@ const RESPONSE_TIMEOUT_MS = 300_000;
  * | disconnects, or ends the stream without a finish_reason       | error `model_interrupted`        |
  * | sends an error or malformed JSON in the stream                | error `model_interrupted`        |
  * | can't be reached, doesn't answer in time                      | error `model_unavailable`        |
+ * | is at an address that may not be reached (`OUTBOUND_ALLOW`)   | error `model_rejected`           |
  * | status 5xx                                                    | error `model_unavailable`        |
  * | status 408, 409, 429                                          | error `model_overloaded`         |
  * | status 429 for want of quota or payment                       | error `model_rejected`           |

@@ -1,17 +1,24 @@
 import { setImmediate } from "node:timers/promises";
 import { ToolError } from "../../core/assistant/tool.ts";
-import { type HttpClient, ResponseTooLargeError } from "../../net/http-client.ts";
+import {
+  AddressNotAllowedError,
+  type HttpClient,
+  type HttpResponse,
+  RequestRefusedError,
+  ResponseTooLargeError,
+} from "../../net/http-client.ts";
 import { readFeedText } from "./feed-text.ts";
 import type { Holiday, HolidaySource } from "./holiday-source.ts";
 import { loadOccurrenceReader } from "./occurrences.ts";
 
 const DEFAULT_MAX_BYTES = 2 * 1024 * 1024;
+const MAX_REDIRECTS = 5;
 /** In the time asked for. */
 const MAX_OCCURRENCES = 10_000;
 
 export interface IcalFeedOptions {
   http: HttpClient;
-  /** http, https or webcal. May hold a secret: no error has it in its text. */
+  /** http or https. May hold a secret: no error has it in its text. */
   url: string;
   /** A longer feed is an error. Default: 2 MiB. */
   maxBytes?: number;
@@ -22,20 +29,15 @@ export interface IcalFeedOptions {
  * the days it has in its own time zone. Cancelled events are left out; RDATE is not read.
  */
 export function icalFeed({ http, url, maxBytes = DEFAULT_MAX_BYTES }: IcalFeedOptions): HolidaySource {
-  const address = new URL(url.replace(/^webcal:/i, "https:"));
+  const address = new URL(url);
 
   async function download(signal: AbortSignal): Promise<string> {
-    let response: Awaited<ReturnType<HttpClient["get"]>>;
+    let response: HttpResponse;
     try {
-      response = await http.get(address, { signal, maxBytes });
+      response = await http.get(address, { signal, maxBytes, maxRedirects: MAX_REDIRECTS });
     } catch (cause) {
       signal.throwIfAborted();
-      if (cause instanceof ResponseTooLargeError) {
-        throw new ToolError(`The holiday calendar is longer than ${maxBytes} bytes: it can't be used.`, {
-          cause,
-        });
-      }
-      throw new ToolError("The holiday calendar can't be reached right now. Try again later.", { cause });
+      throw new ToolError(problemWith(cause, maxBytes), { cause });
     }
     const { status, body } = response;
     if (status >= 200 && status <= 299) return body;
@@ -62,4 +64,15 @@ export function icalFeed({ http, url, maxBytes = DEFAULT_MAX_BYTES }: IcalFeedOp
       return { place: { ...place, ...(feed.name && { calendar: feed.name }) }, holidays };
     },
   };
+}
+
+/** Why there is no feed, without its address. */
+function problemWith(error: unknown, maxBytes: number): string {
+  if (error instanceof ResponseTooLargeError)
+    return `The holiday calendar is longer than ${maxBytes} bytes: it can't be used.`;
+  if (error instanceof AddressNotAllowedError)
+    return "The holiday calendar leads to a private address: the server's operator must allow it in OUTBOUND_ALLOW.";
+  if (error instanceof RequestRefusedError)
+    return "The holiday calendar's address can't be used: the server's operator must check HOLIDAY_CALENDAR_URL.";
+  return "The holiday calendar can't be reached right now. Try again later.";
 }

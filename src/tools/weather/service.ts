@@ -1,10 +1,17 @@
 import type { z } from "zod";
 import { ToolError } from "../../core/assistant/tool.ts";
-import { type HttpClient, type HttpResponse, ResponseTooLargeError } from "../../net/http-client.ts";
+import {
+  AddressNotAllowedError,
+  type HttpClient,
+  type HttpResponse,
+  RequestRefusedError,
+} from "../../net/http-client.ts";
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 
 const NOT_UNDERSTOOD = "The weather service sent an answer that can't be understood. Try again later.";
+const NOT_ALLOWED =
+  "The weather service is at a private address: the server's operator must allow it in OUTBOUND_ALLOW.";
 
 /** `path` under a base URL that may have a path of its own. */
 export function endpoint(baseUrl: string, path: string, parameters: Record<string, string>): URL {
@@ -19,7 +26,8 @@ export async function ask(http: HttpClient, url: URL, signal: AbortSignal): Prom
     return await http.get(url, { signal, maxBytes: MAX_RESPONSE_BYTES });
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof ResponseTooLargeError) throw new ToolError(NOT_UNDERSTOOD, { cause: error });
+    if (error instanceof AddressNotAllowedError) throw new ToolError(NOT_ALLOWED, { cause: error });
+    if (error instanceof RequestRefusedError) throw new ToolError(NOT_UNDERSTOOD, { cause: error });
     throw new ToolError("The weather service can't be reached right now. Try again later.", { cause: error });
   }
 }

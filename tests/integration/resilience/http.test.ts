@@ -1,11 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { deadline } from "../../../src/core/deadline.ts";
-import { httpClient } from "../../../src/net/http-client.ts";
 import { classifyHttpError, resilientHttp } from "../../../src/resilience/resilient-http.ts";
 import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { settle, until } from "../../support/fake-clock.ts";
+import { localOutbound } from "../../support/outbound.ts";
 import { testUpstream, WAITS } from "../../support/upstream.ts";
+
+const { http } = localOutbound();
 
 const NEVER = new AbortController().signal;
 
@@ -24,7 +26,7 @@ const status = (code: number, headers: Record<string, string> = {}) => {
 };
 
 function get({ path = "/", signal = NEVER, maxBytes = 1_000, url = server.url } = {}) {
-  return resilientHttp(httpClient, setUp.upstream).get(new URL(path, url), { signal, maxBytes });
+  return resilientHttp(http, setUp.upstream).get(new URL(path, url), { signal, maxBytes });
 }
 
 /** The outcome of a call whose retries don't wait. */

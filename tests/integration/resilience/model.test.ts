@@ -5,7 +5,10 @@ import { createOpenAIModel } from "../../../src/providers/openai/index.ts";
 import { classifyModelError, resilientModel } from "../../../src/resilience/resilient-model.ts";
 import { Aimock, type Reply } from "../../support/aimock.ts";
 import { settle, until } from "../../support/fake-clock.ts";
+import { localOutbound } from "../../support/outbound.ts";
 import { testUpstream, WAITS } from "../../support/upstream.ts";
+
+const { fetch } = localOutbound();
 
 const NEVER = new AbortController().signal;
 const REPLY: ModelRequest = {
@@ -28,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => aimock.close());
 
 async function ask(request = REPLY, signal = NEVER): Promise<string> {
-  const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: aimock.baseUrl });
+  const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: aimock.baseUrl, fetch });
   const events = await Array.fromAsync(resilientModel(openai, setUp.upstream).stream(request, signal));
   return events.map((event) => (event.type === "text_delta" ? event.text : "")).join("");
 }
@@ -121,7 +124,12 @@ test.each([
 });
 
 test("nobody is listening: three attempts, then the breaker is open", async () => {
-  const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: "http://127.0.0.1:9" });
+  const openai = createOpenAIModel({
+    apiKey: "key",
+    model: "gpt-test",
+    baseUrl: "http://127.0.0.1:9",
+    fetch,
+  });
   const model = resilientModel(openai, setUp.upstream);
   const answer = Array.fromAsync(model.stream(REPLY, NEVER)).then(() => "an answer");
   expect(await outcomeOf(answer)).toMatchObject({ meta: { reason: "model_unavailable" } });

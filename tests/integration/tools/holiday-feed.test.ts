@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ToolError } from "../../../src/core/assistant/tool.ts";
-import { httpClient } from "../../../src/net/http-client.ts";
+
 import { dateHolidays, holidaysTool, icalFeed } from "../../../src/tools/calendar/index.ts";
 import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { runTool } from "../../fixtures/tools/run-tool.ts";
+import { localOutbound } from "../../support/outbound.ts";
+
+const { http } = localOutbound();
 
 const OFFICE_CLOSURES = readFileSync(
   new URL("../../fixtures/tools/calendar/office-closures.ics", import.meta.url),
@@ -36,7 +39,7 @@ async function toolOver(
     response.writeHead(status, { "content-type": "text/calendar; charset=utf-8" }).end(body);
   });
   servers.push(server);
-  const feed = icalFeed({ http: httpClient, url: `${server.url}/private-t0ken/basic.ics`, maxBytes });
+  const feed = icalFeed({ http, url: `${server.url}/private-t0ken/basic.ics`, maxBytes });
   return holidaysTool({ source: dateHolidays(), feed, place: { country: "ES" } });
 }
 
@@ -150,19 +153,6 @@ describe("an iCalendar feed", () => {
     expect(await datesOf(feedOf(event))).toEqual(["2026-09-02"]);
   });
 
-  test("a webcal address is read over https", async () => {
-    const addresses: string[] = [];
-    const http = {
-      async get(url: URL) {
-        addresses.push(url.href);
-        return { status: 200, headers: {}, body: feedOf() };
-      },
-    };
-    const feed = icalFeed({ http, url: "webcal://calendar.example/feed.ics" });
-    await runTool(holidaysTool({ source: dateHolidays(), feed }), {});
-    expect(addresses).toEqual(["https://calendar.example/feed.ics"]);
-  });
-
   test("an override whose series is not in the feed is an event of its own", async () => {
     const orphan = ["UID:gone", "RECURRENCE-ID;VALUE=DATE:20260901", "DTSTART;VALUE=DATE:20260902"];
     expect(await datesOf(feedOf(orphan))).toEqual(["2026-09-02"]);
@@ -260,7 +250,7 @@ describe("a hostile feed is bounded", () => {
     const controller = new AbortController();
     const body = feedOf(...Array.from({ length: 5000 }, () => ["DTSTART;VALUE=DATE:20260901"]));
     const http = { get: async () => ({ status: 200, headers: {}, body }) };
-    const found = icalFeed({ http, url: "webcal://calendar.example/feed.ics" }).find({
+    const found = icalFeed({ http, url: "https://calendar.example/feed.ics" }).find({
       place: {},
       from: "2026-01-01",
       to: "2026-12-31",

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ToolError } from "../../../src/core/assistant/tool.ts";
-import { httpClient } from "../../../src/net/http-client.ts";
 import { openMeteo, weatherApi, weatherTool } from "../../../src/tools/weather/index.ts";
 import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { runTool } from "../../fixtures/tools/run-tool.ts";
+import { localOutbound } from "../../support/outbound.ts";
 
 const API_KEY = "s3cr3t-key-0123456789";
+const { http } = localOutbound();
 
 let server: LocalServer | undefined;
 afterEach(async () => {
@@ -31,7 +32,7 @@ async function openMeteoTool(answers: { geocoding: string; forecast?: string }) 
     else json(response, '{"error":true,"reason":"Not Found"}', 404);
   });
   const source = openMeteo({
-    http: httpClient,
+    http,
     geocodingBaseUrl: `${server.url}/geo`,
     forecastBaseUrl: server.url,
   });
@@ -40,7 +41,7 @@ async function openMeteoTool(answers: { geocoding: string; forecast?: string }) 
 
 async function weatherApiTool(handle: (response: ServerResponse) => void) {
   server = await localServer((_url, response) => handle(response));
-  const source = weatherApi({ http: httpClient, apiKey: API_KEY, baseUrl: server.url });
+  const source = weatherApi({ http, apiKey: API_KEY, baseUrl: server.url });
   return { tool: weatherTool({ source }), requests: server.requests };
 }
 
@@ -188,7 +189,7 @@ describe("Open-Meteo", () => {
     const reason = new Error("deadline");
     server = await localServer(() => controller.abort(reason));
     const source = openMeteo({
-      http: httpClient,
+      http,
       geocodingBaseUrl: server.url,
       forecastBaseUrl: server.url,
     });

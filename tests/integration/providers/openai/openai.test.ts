@@ -2,9 +2,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { errors } from "undici";
 import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
 import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
 import { Aimock, type Reply } from "../../../support/aimock.ts";
+import { localOutbound, outboundAllowing } from "../../../support/outbound.ts";
 import { chunk, refusal, usageChunk } from "../../../support/raw-sse.ts";
 
 const KEY = "sk-secret-0123456789";
@@ -16,6 +18,8 @@ const QUESTION: ModelRequest = {
   locale: "en",
 };
 
+const outbound = localOutbound();
+
 let aimock: Aimock;
 beforeAll(async () => {
   aimock = await Aimock.start();
@@ -24,7 +28,13 @@ afterEach(() => expect(aimock.unused).toBe(0));
 afterAll(() => aimock.close());
 
 function model(options: Partial<OpenAIModelOptions> = {}) {
-  return createOpenAIModel({ apiKey: KEY, model: "gpt-5-mini", baseUrl: aimock.baseUrl, ...options });
+  return createOpenAIModel({
+    apiKey: KEY,
+    model: "gpt-5-mini",
+    baseUrl: aimock.baseUrl,
+    fetch: outbound.fetch,
+    ...options,
+  });
 }
 
 function ask(reply: Reply, request = QUESTION): Promise<ModelEvent[]> {
@@ -225,14 +235,37 @@ describe("failures", () => {
   });
 
   test.each([
-    ["an unknown host", "ENOTFOUND"],
-    ["no connection in time", "UND_ERR_CONNECT_TIMEOUT"],
-    ["no answer in time", "UND_ERR_HEADERS_TIMEOUT"],
-  ])("%s, as Node's fetch reports it", async (_what, code) => {
-    const cause = Object.assign(new Error(code), { code });
-    const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+    ["an unknown host", Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" })],
+    ["no connection in time", new errors.ConnectTimeoutError()],
+    ["no answer in time", new errors.HeadersTimeoutError()],
+    ["a connection that breaks off", new errors.SocketError("other side closed")],
+  ])("%s", async (_what, error) => {
+    const fetch = () => Promise.reject(error);
     const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
-    await expect(asked).rejects.toMatchObject({ meta: { reason: "model_unavailable" } });
+    await expect(asked).rejects.toMatchObject({
+      meta: { reason: "model_unavailable" },
+      cause: { message: expect.stringContaining(error.message) },
+    });
+  });
+
+  test("an address that may not be reached, and the log says the cure", async () => {
+    const before = aimock.requests.length;
+    const { fetch } = outboundAllowing([]);
+    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    await expect(asked).rejects.toMatchObject({
+      code: "failed_precondition",
+      retryable: false,
+      meta: { reason: "model_rejected" },
+      cause: { message: expect.stringContaining(`add ${new URL(aimock.baseUrl).host} to OUTBOUND_ALLOW`) },
+    });
+    expect(aimock.requests.length).toBe(before);
+  });
+
+  test("a redirect is not followed", async () => {
+    const headers = { location: `${aimock.baseUrl}/elsewhere` };
+    await expect(ask({ status: 307, headers, raw: [], ending: "end" })).rejects.toMatchObject({
+      meta: { reason: "model_rejected" },
+    });
   });
 
   test("the wait that the server asks for is in the error", async () => {
@@ -304,7 +337,7 @@ describe("requests", () => {
     const urls: string[] = [];
     const own: typeof fetch = (url, init) => {
       urls.push(String(url));
-      return fetch(url, init);
+      return outbound.fetch(url, init);
     };
     const tool = { name: "now", description: "The time.", parameters: { type: "object" } };
     const asked = model({ fetch: own, maxOutputTokens: 9 });

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { AddressNotAllowedError, ResponseTooLargeError } from "../../../../src/net/http-client.ts";
 import { toModelError } from "../../../../src/providers/openai/errors.ts";
 
 const KEY = "sk-secret-0123456789";
@@ -53,6 +54,13 @@ describe("kinds", () => {
   });
 });
 
+test.each([
+  ["an address", new APIConnectionError({ message: undefined, cause: new AddressNotAllowedError("No.") })],
+  ["an answer", new ResponseTooLargeError("No.")],
+])("%s that this server refuses is not asked for again", (_what, error) => {
+  expect(toModelError(error, KEY)).toMatchObject({ retryable: false, meta: { reason: "model_rejected" } });
+});
+
 describe("the wait that the server asks for", () => {
   const date = "Wed, 21 Oct 2026 07:28:00 GMT";
 
@@ -86,6 +94,13 @@ describe("what the log sees", () => {
     });
     expect(toModelError(error, KEY).cause).toMatchObject({
       message: "Connection error. fetch failed connect ECONNREFUSED 127.0.0.1:1",
+    });
+  });
+
+  test("why each address of a host failed", () => {
+    const cause = new AggregateError([new Error("connect ECONNREFUSED ::1:1"), new Error("and 127.0.0.1:1")]);
+    expect(toModelError(new APIConnectionError({ message: undefined, cause }), KEY).cause).toMatchObject({
+      message: "Connection error. connect ECONNREFUSED ::1:1, and 127.0.0.1:1",
     });
   });
 

@@ -1,0 +1,42 @@
+import type { Logger } from "../core/logger.ts";
+import { fetchOver } from "./fetch.ts";
+import { guardedAgent, type Lookup } from "./guarded-agent.ts";
+import { httpClientOver } from "./guarded-http-client.ts";
+import type { HttpClient } from "./http-client.ts";
+import type { AllowRule } from "./outbound-rules.ts";
+
+export interface OutboundOptions {
+  /** What may be reached although it is not public. */
+  readonly rules: readonly AllowRule[];
+  readonly log: Logger;
+  /** Default: the system's resolver. */
+  readonly lookup?: Lookup;
+}
+
+/** All that this server sends to others: the only way out of it. */
+export interface Outbound {
+  readonly http: HttpClient;
+  /** For the SDKs of model providers. */
+  readonly fetch: typeof fetch;
+  /** Ends what is still under way, and closes all connections. */
+  close(): Promise<void>;
+}
+
+const TOOL_PATIENCE = { headersMs: 10_000, bodyMs: 10_000 };
+/** A model may think for long, or be loaded first, before its first word. */
+const MODEL_PATIENCE = { headersMs: 300_000, bodyMs: 300_000 };
+/** Of one answer of a model: some hundred times the longest that there are. */
+const MODEL_MAX_BYTES = 64 * 1_048_576;
+
+export function openOutbound({ rules, log, lookup }: OutboundOptions): Outbound {
+  const agent = guardedAgent({
+    rules,
+    lookup,
+    onRefusal: ({ message }) => log.warn({}, `A connection was refused: ${message}`),
+  });
+  return {
+    http: httpClientOver(agent, TOOL_PATIENCE),
+    fetch: fetchOver(agent, { patience: MODEL_PATIENCE, maxBytes: MODEL_MAX_BYTES }),
+    close: () => agent.destroy(),
+  };
+}

@@ -17,10 +17,16 @@ const TURNS = Number(process.env.BACKUP_TURNS ?? 20);
 const MAX_MEMORY_MB = 200;
 const COUNTS = `${CONVERSATIONS} conversations, ${CONVERSATIONS * TURNS} turns and 0 sessions`;
 
-/** Tells the most memory that the process ever had resident, in kilobytes, as its last act. */
-const TELL_MEMORY = `data:text/javascript,${encodeURIComponent(
-  'process.on("exit", () => process.send(process.resourceUsage().maxRSS))',
-)}`;
+/**
+ * Tells the most memory that the process ever had resident, in kilobytes, as its last act. Where there is
+ * no /proc, that counts what its parent had when it was forked.
+ */
+const TELL_MEMORY = `data:text/javascript,${encodeURIComponent(`
+  import { existsSync, readFileSync } from "node:fs";
+  const own = () => Number(/VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
+  const most = () => (existsSync("/proc/self/status") ? own() : process.resourceUsage().maxRSS);
+  process.on("exit", () => process.send(most()));
+`)}`;
 
 let folder: string;
 

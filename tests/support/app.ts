@@ -19,6 +19,8 @@ export async function startTestApp(environment: Record<string, string> = {}, dep
     OPEN_METEO_GEOCODING_URL: "http://127.0.0.1:9",
     OPEN_METEO_FORECAST_URL: "http://127.0.0.1:9",
     RETRY_BASE_DELAY_MS: "1",
+    // What the tests do beside it in this process is no load of the server's.
+    MAX_EVENT_LOOP_DELAY_MS: "0",
     OUTBOUND_ALLOW: "127.0.0.1",
     ...environment,
   });

@@ -5,13 +5,13 @@ const LOOK_INTERVAL_MS = 500;
 
 /**
  * Watches how long work waits for its turn in this process's one thread. When that is long for half of
- * all work, more of it would only make everyone wait longer.
+ * all work, twice in a row, more of it would only make everyone wait longer.
  */
 export class EventLoopMonitor {
   readonly #maxDelayMs: number;
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #timer: NodeJS.Timeout | undefined;
-  #overloaded = false;
+  #slowLooks = 0;
 
   /** @param maxDelayMs 0 for none. */
   constructor(maxDelayMs: number) {
@@ -19,7 +19,7 @@ export class EventLoopMonitor {
   }
 
   get overloaded(): boolean {
-    return this.#overloaded;
+    return this.#slowLooks >= 2;
   }
 
   start(): void {
@@ -34,9 +34,9 @@ export class EventLoopMonitor {
   }
 
   #look(): void {
-    // The median: one long pause, such as a laptop's sleep, is no load. It counts from the last sample on.
+    // The median, and twice: one long pause, as when much code is run for the first time, is no load.
     const medianMs = this.#delays.percentile(50) / 1e6 - RESOLUTION_MS;
-    this.#overloaded = medianMs > this.#maxDelayMs;
+    this.#slowLooks = medianMs > this.#maxDelayMs ? this.#slowLooks + 1 : 0;
     this.#delays.reset();
   }
 }

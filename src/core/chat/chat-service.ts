@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RequestContext, UserLocale } from "../context.ts";
-import { invalidArgument } from "../errors.ts";
+import { type AppError, invalidArgument } from "../errors.ts";
 import { derivedId, digest, type Id, isId } from "../ids.ts";
 import { type Conversation, conversationNotFound, type NewConversation } from "./conversation.ts";
 import { decodePageToken, encodePageToken, type PageRequest, pageLimit } from "./page.ts";
@@ -32,13 +32,21 @@ export interface ContinueRequest extends StartRequest {
   readonly conversationId: string;
 }
 
+export interface DescribeRequest extends PageRequest {
+  /** Empty means the session's conversation. */
+  readonly conversationId: string;
+  readonly sessionMetadata?: SessionMetadata;
+}
+
+export type EndSessionRequest = Pick<StartRequest, "sessionMetadata" | "idempotencyKey">;
+
 const LIST_PAGE = { default: 50, max: 200 };
 const DESCRIBE_PAGE = { default: 100, max: 500 };
 
 const listPosition = z.object({ createdAt: z.number(), id: z.string() });
 const messagePosition = z.object({ seq: z.int().min(1), part: z.literal([0, 1]) });
 
-/** The four use cases of the contract; see chat.proto for what each promises. All throw AppErrors. */
+/** The use cases of the contract; see chat.proto for what each promises. All throw AppErrors. */
 export class ChatService {
   readonly #deps: ChatServiceDeps;
 
@@ -62,9 +70,7 @@ export class ChatService {
     const { ids, sessions, clock, runner } = this.#deps;
     const { conversationId } = request;
     const { turn, session } = this.#prepare(context, request, "continue", conversationId);
-    if (conversationId === "" && !session.key) {
-      throw invalidArgument("conversation_id", "is required, unless session_metadata names a session");
-    }
+    if (conversationId === "" && !session.key) throw sessionRequired();
     if (conversationId !== "" && !isId(conversationId)) throw conversationNotFound();
     const stored = await this.#findByKey(turn);
     if (stored) return runner.attach(stored, turn, context.log);
@@ -92,19 +98,35 @@ export class ChatService {
 
   async describe(
     context: RequestContext,
-    request: PageRequest & { readonly conversationId: string },
+    request: DescribeRequest,
   ): Promise<{ conversation: Conversation; messages: TranscriptMessage[]; nextPageToken: string }> {
     const { store } = this.#deps;
-    if (request.conversationId === "") throw invalidArgument("conversation_id", "is required");
     const limit = pageLimit(request.pageSize, DESCRIBE_PAGE);
     const from: MessagePosition = decodePageToken(request.pageToken, messagePosition) ?? { seq: 1, part: 0 };
-    const conversation = isId(request.conversationId)
-      ? await store.findConversation(context.principal, request.conversationId)
-      : undefined;
+    const id = request.conversationId || (await this.#currentOf(context, request.sessionMetadata));
+    const conversation = isId(id) ? await store.findConversation(context.principal, id) : undefined;
     if (!conversation) throw conversationNotFound();
     const turns = await store.listTurns(conversation.id, from.seq, from.seq + limit - 1);
     const { messages, next } = pageMessages(turns, from, limit, conversation.turnCount);
     return { conversation, messages, nextPageToken: next ? encodePageToken(next) : "" };
+  }
+
+  async endSession(context: RequestContext, request: EndSessionRequest): Promise<void> {
+    const { ids, sessions, clock, settings } = this.#deps;
+    const { key } = readSession(context.principal, request.sessionMetadata, settings.defaultLocale);
+    if (!key) throw invalidArgument("session_metadata", "is required: it names the session");
+    const idempotencyKey = readIdempotencyKey(request.idempotencyKey);
+    const next =
+      idempotencyKey === undefined ? ids.next() : derivedId("end", context.principal, idempotencyKey);
+    await sessions.bind(key, next, clock.now());
+  }
+
+  /** The conversation that the session's next message would be in; it need not exist yet. */
+  async #currentOf(context: RequestContext, metadata: SessionMetadata | undefined): Promise<Id> {
+    const { ids, sessions, clock, settings } = this.#deps;
+    const { key } = readSession(context.principal, metadata, settings.defaultLocale);
+    if (!key) throw sessionRequired();
+    return sessions.resolve(key, ids.next(), clock.now());
   }
 
   #findByKey({ owner, idempotencyKey }: TurnRequest["turn"]) {
@@ -157,6 +179,10 @@ function withConversation(turn: TurnRequest["turn"], conversationId: Id): TurnRe
     createdAt: turn.createdAt,
   };
   return { turn: { ...turn, conversationId }, ifMissing };
+}
+
+function sessionRequired(): AppError {
+  return invalidArgument("conversation_id", "is required, unless session_metadata names a session");
 }
 
 function readIdempotencyKey(text: string): string | undefined {

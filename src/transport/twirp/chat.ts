@@ -48,6 +48,13 @@ export function bindChatService(chat: ChatService, turns: Pick<TurnGate, "run">)
       const { conversation, messages, nextPageToken } = await chat.describe(context, request);
       return { conversation: toConversation(conversation, messages), nextPageToken };
     },
+    async EndSession(request, context, headers) {
+      await chat.endSession(context, {
+        sessionMetadata: request.sessionMetadata,
+        idempotencyKey: idempotencyKey(request.idempotencyKey, headers),
+      });
+      return {};
+    },
   };
   return { type: pb.ChatService, handlers };
 }

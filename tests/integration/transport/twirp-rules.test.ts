@@ -55,8 +55,12 @@ const EXAMPLES: Record<string, { request: object; response: object }> = {
     response: { conversations: [conversation], nextPageToken: "y" },
   },
   DescribeConversation: {
-    request: { conversationId: conversation.id, pageSize: 2, pageToken: "x" },
+    request: { conversationId: conversation.id, pageSize: 2, pageToken: "x", sessionMetadata },
     response: { conversation, nextPageToken: "" },
+  },
+  EndSession: {
+    request: { sessionMetadata, idempotencyKey: "k" },
+    response: {},
   },
 };
 
@@ -192,7 +196,7 @@ describe.each(METHODS.map((method) => ({ method, name: method.name })))("$name",
             "null",
             '"text"',
             "5",
-            '{"message": 5, "page_size": "x", "conversation_id": {}}',
+            '{"message": 5, "page_size": "x", "conversation_id": {}, "session_metadata": 5}',
             "\xff",
           ]
         : ["\x0a", "\x0a\xff", "\x0f"];
@@ -240,6 +244,7 @@ describe.each(METHODS.map((method) => ({ method, name: method.name })))("$name",
       ContinueConversation: { reply: "", conversation_id: "", title: "" },
       ListConversations: { conversations: [], next_page_token: "" },
       DescribeConversation: { conversation: null, next_page_token: "" },
+      EndSession: {},
     };
     expect(json).toEqual(expected[name]);
   });

@@ -6,6 +6,7 @@ import {
   type ContinueConversationRequest,
   Conversation,
   type DescribeConversationRequest,
+  type EndSessionRequest,
   type ListConversationsRequest,
   SessionMetadata,
   type StartConversationRequest,
@@ -16,7 +17,8 @@ type Request =
   | StartConversationRequest
   | ContinueConversationRequest
   | ListConversationsRequest
-  | DescribeConversationRequest;
+  | DescribeConversationRequest
+  | EndSessionRequest;
 
 /** A server in a few lines: each method takes down its requests, and answers or is overridden. */
 function fakeServer(overrides: Partial<ChatServiceClient> = {}) {
@@ -27,6 +29,7 @@ function fakeServer(overrides: Partial<ChatServiceClient> = {}) {
     ContinueConversation: async () => answer,
     ListConversations: async () => ({ conversations: [], nextPageToken: "" }),
     DescribeConversation: async () => ({ nextPageToken: "" }),
+    EndSession: async () => ({}),
     ...overrides,
   };
   const taken = <R extends Request, A>(name: string, method: (request: R) => Promise<A>) => {
@@ -40,6 +43,7 @@ function fakeServer(overrides: Partial<ChatServiceClient> = {}) {
     ContinueConversation: taken("continue", methods.ContinueConversation),
     ListConversations: taken("list", methods.ListConversations),
     DescribeConversation: taken("describe", methods.DescribeConversation),
+    EndSession: taken("end", methods.EndSession),
   };
   return { client, calls, connect: () => client };
 }

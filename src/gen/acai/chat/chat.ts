@@ -308,6 +308,8 @@ export interface ListConversationsResponse {
  */
 export interface DescribeConversationRequest {
     /**
+     * conversation_id to describe; empty means the session's current conversation.
+     *
      * @generated from protobuf field: string conversation_id = 1
      */
     conversationId: string;
@@ -323,6 +325,12 @@ export interface DescribeConversationRequest {
      * @generated from protobuf field: string page_token = 3
      */
     pageToken: string;
+    /**
+     * session_metadata names the session; looking into its conversation counts as activity.
+     *
+     * @generated from protobuf field: acai.chat.SessionMetadata session_metadata = 4
+     */
+    sessionMetadata?: SessionMetadata;
 }
 /**
  * @generated from protobuf message acai.chat.DescribeConversationResponse
@@ -338,6 +346,27 @@ export interface DescribeConversationResponse {
      * @generated from protobuf field: string next_page_token = 2
      */
     nextPageToken: string;
+}
+/**
+ * @generated from protobuf message acai.chat.EndSessionRequest
+ */
+export interface EndSessionRequest {
+    /**
+     * @generated from protobuf field: acai.chat.SessionMetadata session_metadata = 1
+     */
+    sessionMetadata?: SessionMetadata;
+    /**
+     * idempotency_key as in StartConversationRequest: a repeated request leads to the same new
+     * conversation, also when that has begun.
+     *
+     * @generated from protobuf field: string idempotency_key = 2
+     */
+    idempotencyKey: string;
+}
+/**
+ * @generated from protobuf message acai.chat.EndSessionResponse
+ */
+export interface EndSessionResponse {
 }
 // @generated message type with reflection information, may provide speed optimized methods
 class Conversation$Type extends MessageType<Conversation> {
@@ -1039,7 +1068,8 @@ class DescribeConversationRequest$Type extends MessageType<DescribeConversationR
         super("acai.chat.DescribeConversationRequest", [
             { no: 1, name: "conversation_id", kind: "scalar", T: 9 /*ScalarType.STRING*/ },
             { no: 2, name: "page_size", kind: "scalar", T: 13 /*ScalarType.UINT32*/ },
-            { no: 3, name: "page_token", kind: "scalar", T: 9 /*ScalarType.STRING*/ }
+            { no: 3, name: "page_token", kind: "scalar", T: 9 /*ScalarType.STRING*/ },
+            { no: 4, name: "session_metadata", kind: "message", T: () => SessionMetadata }
         ]);
     }
     create(value?: PartialMessage<DescribeConversationRequest>): DescribeConversationRequest {
@@ -1065,6 +1095,9 @@ class DescribeConversationRequest$Type extends MessageType<DescribeConversationR
                 case /* string page_token */ 3:
                     message.pageToken = reader.string();
                     break;
+                case /* acai.chat.SessionMetadata session_metadata */ 4:
+                    message.sessionMetadata = SessionMetadata.internalBinaryRead(reader, reader.uint32(), options, message.sessionMetadata);
+                    break;
                 default:
                     let u = options.readUnknownField;
                     if (u === "throw")
@@ -1086,6 +1119,9 @@ class DescribeConversationRequest$Type extends MessageType<DescribeConversationR
         /* string page_token = 3; */
         if (message.pageToken !== "")
             writer.tag(3, WireType.LengthDelimited).string(message.pageToken);
+        /* acai.chat.SessionMetadata session_metadata = 4; */
+        if (message.sessionMetadata)
+            SessionMetadata.internalBinaryWrite(message.sessionMetadata, writer.tag(4, WireType.LengthDelimited).fork(), options).join();
         let u = options.writeUnknownFields;
         if (u !== false)
             (u == true ? UnknownFieldHandler.onWrite : u)(this.typeName, message, writer);
@@ -1150,6 +1186,98 @@ class DescribeConversationResponse$Type extends MessageType<DescribeConversation
  * @generated MessageType for protobuf message acai.chat.DescribeConversationResponse
  */
 export const DescribeConversationResponse = new DescribeConversationResponse$Type();
+// @generated message type with reflection information, may provide speed optimized methods
+class EndSessionRequest$Type extends MessageType<EndSessionRequest> {
+    constructor() {
+        super("acai.chat.EndSessionRequest", [
+            { no: 1, name: "session_metadata", kind: "message", T: () => SessionMetadata },
+            { no: 2, name: "idempotency_key", kind: "scalar", T: 9 /*ScalarType.STRING*/ }
+        ]);
+    }
+    create(value?: PartialMessage<EndSessionRequest>): EndSessionRequest {
+        const message = globalThis.Object.create((this.messagePrototype!));
+        message.idempotencyKey = "";
+        if (value !== undefined)
+            reflectionMergePartial<EndSessionRequest>(this, message, value);
+        return message;
+    }
+    internalBinaryRead(reader: IBinaryReader, length: number, options: BinaryReadOptions, target?: EndSessionRequest): EndSessionRequest {
+        let message = target ?? this.create(), end = reader.pos + length;
+        while (reader.pos < end) {
+            let [fieldNo, wireType] = reader.tag();
+            switch (fieldNo) {
+                case /* acai.chat.SessionMetadata session_metadata */ 1:
+                    message.sessionMetadata = SessionMetadata.internalBinaryRead(reader, reader.uint32(), options, message.sessionMetadata);
+                    break;
+                case /* string idempotency_key */ 2:
+                    message.idempotencyKey = reader.string();
+                    break;
+                default:
+                    let u = options.readUnknownField;
+                    if (u === "throw")
+                        throw new globalThis.Error(`Unknown field ${fieldNo} (wire type ${wireType}) for ${this.typeName}`);
+                    let d = reader.skip(wireType);
+                    if (u !== false)
+                        (u === true ? UnknownFieldHandler.onRead : u)(this.typeName, message, fieldNo, wireType, d);
+            }
+        }
+        return message;
+    }
+    internalBinaryWrite(message: EndSessionRequest, writer: IBinaryWriter, options: BinaryWriteOptions): IBinaryWriter {
+        /* acai.chat.SessionMetadata session_metadata = 1; */
+        if (message.sessionMetadata)
+            SessionMetadata.internalBinaryWrite(message.sessionMetadata, writer.tag(1, WireType.LengthDelimited).fork(), options).join();
+        /* string idempotency_key = 2; */
+        if (message.idempotencyKey !== "")
+            writer.tag(2, WireType.LengthDelimited).string(message.idempotencyKey);
+        let u = options.writeUnknownFields;
+        if (u !== false)
+            (u == true ? UnknownFieldHandler.onWrite : u)(this.typeName, message, writer);
+        return writer;
+    }
+}
+/**
+ * @generated MessageType for protobuf message acai.chat.EndSessionRequest
+ */
+export const EndSessionRequest = new EndSessionRequest$Type();
+// @generated message type with reflection information, may provide speed optimized methods
+class EndSessionResponse$Type extends MessageType<EndSessionResponse> {
+    constructor() {
+        super("acai.chat.EndSessionResponse", []);
+    }
+    create(value?: PartialMessage<EndSessionResponse>): EndSessionResponse {
+        const message = globalThis.Object.create((this.messagePrototype!));
+        if (value !== undefined)
+            reflectionMergePartial<EndSessionResponse>(this, message, value);
+        return message;
+    }
+    internalBinaryRead(reader: IBinaryReader, length: number, options: BinaryReadOptions, target?: EndSessionResponse): EndSessionResponse {
+        let message = target ?? this.create(), end = reader.pos + length;
+        while (reader.pos < end) {
+            let [fieldNo, wireType] = reader.tag();
+            switch (fieldNo) {
+                default:
+                    let u = options.readUnknownField;
+                    if (u === "throw")
+                        throw new globalThis.Error(`Unknown field ${fieldNo} (wire type ${wireType}) for ${this.typeName}`);
+                    let d = reader.skip(wireType);
+                    if (u !== false)
+                        (u === true ? UnknownFieldHandler.onRead : u)(this.typeName, message, fieldNo, wireType, d);
+            }
+        }
+        return message;
+    }
+    internalBinaryWrite(message: EndSessionResponse, writer: IBinaryWriter, options: BinaryWriteOptions): IBinaryWriter {
+        let u = options.writeUnknownFields;
+        if (u !== false)
+            (u == true ? UnknownFieldHandler.onWrite : u)(this.typeName, message, writer);
+        return writer;
+    }
+}
+/**
+ * @generated MessageType for protobuf message acai.chat.EndSessionResponse
+ */
+export const EndSessionResponse = new EndSessionResponse$Type();
 /**
  * @generated ServiceType for protobuf service acai.chat.ChatService
  */
@@ -1157,5 +1285,6 @@ export const ChatService = new ServiceType("acai.chat.ChatService", [
     { name: "StartConversation", options: {}, I: StartConversationRequest, O: StartConversationResponse },
     { name: "ContinueConversation", options: {}, I: ContinueConversationRequest, O: ContinueConversationResponse },
     { name: "ListConversations", options: {}, I: ListConversationsRequest, O: ListConversationsResponse },
-    { name: "DescribeConversation", options: {}, I: DescribeConversationRequest, O: DescribeConversationResponse }
+    { name: "DescribeConversation", options: {}, I: DescribeConversationRequest, O: DescribeConversationResponse },
+    { name: "EndSession", options: {}, I: EndSessionRequest, O: EndSessionResponse }
 ]);

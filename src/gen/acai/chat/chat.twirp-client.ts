@@ -7,6 +7,8 @@ import {
   ListConversationsResponse,
   DescribeConversationRequest,
   DescribeConversationResponse,
+  EndSessionRequest,
+  EndSessionResponse,
 } from "./chat";
 
 //==================================//
@@ -35,6 +37,7 @@ export interface ChatServiceClient {
   DescribeConversation(
     request: DescribeConversationRequest
   ): Promise<DescribeConversationResponse>;
+  EndSession(request: EndSessionRequest): Promise<EndSessionResponse>;
 }
 
 export class ChatServiceClientJSON implements ChatServiceClient {
@@ -45,6 +48,7 @@ export class ChatServiceClientJSON implements ChatServiceClient {
     this.ContinueConversation.bind(this);
     this.ListConversations.bind(this);
     this.DescribeConversation.bind(this);
+    this.EndSession.bind(this);
   }
   StartConversation(
     request: StartConversationRequest
@@ -125,6 +129,22 @@ export class ChatServiceClientJSON implements ChatServiceClient {
       })
     );
   }
+
+  EndSession(request: EndSessionRequest): Promise<EndSessionResponse> {
+    const data = EndSessionRequest.toJson(request, {
+      useProtoFieldName: true,
+      emitDefaultValues: false,
+    });
+    const promise = this.rpc.request(
+      "acai.chat.ChatService",
+      "EndSession",
+      "application/json",
+      data as object
+    );
+    return promise.then((data) =>
+      EndSessionResponse.fromJson(data as any, { ignoreUnknownFields: true })
+    );
+  }
 }
 
 export class ChatServiceClientProtobuf implements ChatServiceClient {
@@ -135,6 +155,7 @@ export class ChatServiceClientProtobuf implements ChatServiceClient {
     this.ContinueConversation.bind(this);
     this.ListConversations.bind(this);
     this.DescribeConversation.bind(this);
+    this.EndSession.bind(this);
   }
   StartConversation(
     request: StartConversationRequest
@@ -193,6 +214,19 @@ export class ChatServiceClientProtobuf implements ChatServiceClient {
     );
     return promise.then((data) =>
       DescribeConversationResponse.fromBinary(data as Uint8Array)
+    );
+  }
+
+  EndSession(request: EndSessionRequest): Promise<EndSessionResponse> {
+    const data = EndSessionRequest.toBinary(request);
+    const promise = this.rpc.request(
+      "acai.chat.ChatService",
+      "EndSession",
+      "application/protobuf",
+      data
+    );
+    return promise.then((data) =>
+      EndSessionResponse.fromBinary(data as Uint8Array)
     );
   }
 }

@@ -187,3 +187,72 @@ describe("continue", () => {
     await expect(server().continue("Hi", said)).rejects.toMatchObject(argument("session_metadata.chat_id"));
   });
 });
+
+describe("the end of a session", () => {
+  const asked = (key = "") => ({ sessionMetadata: session(), idempotencyKey: key });
+
+  test("makes its next message begin a new conversation", async () => {
+    const chat = server("one", "two", "three");
+    const before = await chat.continue("Hi", { session: session() });
+    await chat.chat.endSession(world.context(), asked());
+    const after = await chat.continue("Hi again", { session: session() });
+    expect(after.conversationId).not.toBe(before.conversationId);
+    expect((await chat.continue("More", { session: session() })).conversationId).toBe(after.conversationId);
+  });
+
+  test("repeated with its key leads to the same new conversation, also when that has begun", async () => {
+    const chat = server("one", "two", "three");
+    await chat.continue("Hi", { session: session() });
+    await chat.chat.endSession(world.context(), asked("k"));
+    const after = await chat.continue("Hi again", { session: session() });
+    await chat.chat.endSession(world.context(), asked("k"));
+    expect((await chat.continue("More", { session: session() })).conversationId).toBe(after.conversationId);
+  });
+
+  test("of another owner or chat leaves it alone", async () => {
+    const chat = server("one", "two");
+    const before = await chat.continue("Hi", { session: session() });
+    await chat.chat.endSession(world.context("bob"), asked());
+    await chat.chat.endSession(world.context(), { ...asked(), sessionMetadata: session({ chatId: "10" }) });
+    expect((await chat.continue("More", { session: session() })).conversationId).toBe(before.conversationId);
+  });
+
+  test("needs to know which", async () => {
+    const { chat } = server();
+    const end = (sessionMetadata?: ReturnType<typeof session>, idempotencyKey = "") =>
+      chat.endSession(world.context(), { sessionMetadata, idempotencyKey });
+    await expect(end()).rejects.toMatchObject(argument("session_metadata"));
+    const nobody = session({ platform: "", userId: "", chatId: "" });
+    await expect(end(nobody)).rejects.toMatchObject(argument("session_metadata"));
+    await expect(end(session(), "clé")).rejects.toMatchObject(argument("idempotency_key"));
+  });
+});
+
+describe("describe by session", () => {
+  const page = { conversationId: "", pageSize: 0, pageToken: "" };
+
+  test("shows its current conversation", async () => {
+    const chat = server("one");
+    const { conversationId } = await chat.continue("Hi", { session: session() });
+    const shown = await chat.chat.describe(world.context(), { ...page, sessionMetadata: session() });
+    expect(shown.conversation.id).toBe(conversationId);
+    expect(shown.messages.map(({ content }) => content)).toEqual(["Hi", "one"]);
+  });
+
+  test("finds none before its first message, after its end, and once it idled out", async () => {
+    const chat = server("one");
+    const describe = () => chat.chat.describe(world.context(), { ...page, sessionMetadata: session() });
+    await expect(describe()).rejects.toMatchObject({ code: "not_found" });
+    await chat.continue("Hi", { session: session() });
+    await world.clock.advance(SESSION_TTL_MS);
+    await expect(describe()).rejects.toMatchObject({ code: "not_found" });
+    await chat.chat.endSession(world.context(), { sessionMetadata: session(), idempotencyKey: "" });
+    await expect(describe()).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("needs a conversation or a session", async () => {
+    await expect(server().chat.describe(world.context(), page)).rejects.toMatchObject(
+      argument("conversation_id"),
+    );
+  });
+});

@@ -7,7 +7,7 @@ export npm_config_loglevel ?= error
 export PATH := ./node_modules/.bin:$(PATH)
 
 CONTRACT := $(shell find proto -name '*.proto' -o -name 'buf*.yaml')
-SOURCES := $(shell find src migrations scripts -name '*.ts')
+SOURCES := $(shell find src bots migrations scripts -name '*.ts')
 KILLS ?= 50
 SEED ?= 1
 JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
@@ -32,6 +32,10 @@ $(BUILT): $(SOURCES) $(GENERATED) scripts/build.mjs tsconfig.json
 .PHONY: run
 run: $(BUILT) ## Install, build and start the server on http://127.0.0.1:8080; Ctrl-C stops it
 	@exec node dist/main.js
+
+.PHONY: bot
+bot: $(BUILT) ## Start the Telegram bot, for the server at API_URL; needs TELEGRAM_BOT_TOKEN
+	@exec node dist/telegram.js
 
 .PHONY: build
 build: $(BUILT) ## Install and build, without starting

@@ -7,6 +7,7 @@ await build({
   entryPoints: {
     main: "src/main.ts",
     cli: "src/cli/main.ts",
+    telegram: "bots/telegram/main.ts",
     migrate: "scripts/migrate.ts",
     backup: "scripts/backup.ts",
     restore: "scripts/restore.ts",

@@ -60,6 +60,13 @@ const OUTBOUND_URLS = [
 ] as const;
 const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "OUTBOUND_ALLOW"]);
 
+/** Ids of users and chats, separated by commas; those of groups are negative. */
+const telegramIds = () =>
+  z
+    .string()
+    .regex(/^-?\d+(\s*,\s*-?\d+)*$/, "must be a list of numeric ids, separated by commas")
+    .transform((text) => text.split(",").map(Number));
+
 /** Every environment variable that Parley reads; .env.example explains each. */
 export const environmentSchema = z
   .object({
@@ -145,6 +152,20 @@ export const environmentSchema = z
 
     API_URL: httpUrl().default("http://127.0.0.1:8080"),
     API_KEY: z.string().optional(),
+
+    TELEGRAM_BOT_TOKEN: z
+      .string()
+      .regex(/^\d+:[\w-]+$/, "must be a token as @BotFather gives it")
+      .optional(),
+    TELEGRAM_API_ROOT: httpUrl().default("https://api.telegram.org"),
+    TELEGRAM_ALLOWED: telegramIds().optional(),
+    TELEGRAM_MESSAGES_PER_MINUTE: integer(1, 100_000).default(20),
+    TELEGRAM_PARALLEL: integer(1, 100).default(100),
+    TELEGRAM_WEBHOOK_URL: httpUrl().optional(),
+    TELEGRAM_WEBHOOK_HOST: z.string().default("127.0.0.1"),
+    TELEGRAM_WEBHOOK_PORT: integer(0, 65_535).default(8443),
+    TELEGRAM_MONITOR_HOST: z.string().default("127.0.0.1"),
+    TELEGRAM_MONITOR_PORT: integer(0, 65_535).default(8081),
   })
   .refine((c) => [c.REDIS_URL, c.REDIS_SENTINELS, c.REDIS_CLUSTER].filter(Boolean).length <= 1, {
     path: ["REDIS_URL"],

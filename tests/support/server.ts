@@ -9,14 +9,20 @@ import { createInterface } from "node:readline";
 /** The Node.js that the project brings along. */
 export const NODE = resolve("node_modules/.bin/node");
 
-export interface RunningServer {
-  readonly url: string;
-  /** To start another server on the same data, once this one has ended. */
-  readonly dataDir: string;
+/** A built program in a process of its own. */
+export interface RunningProgram {
+  /** What its log's first match of the ready pattern captured. */
+  readonly ready: string;
   /** What it has written so far, by lines. */
   readonly log: readonly string[];
   /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+export interface RunningServer extends Pick<RunningProgram, "log" | "kill"> {
+  readonly url: string;
+  /** To start another server on the same data, once this one has ended. */
+  readonly dataDir: string;
   /** Ends it, and removes its data unless `dataDir` was given. */
   stop(): Promise<void>;
 }
@@ -30,10 +36,9 @@ export async function startServer(
   options: { env?: Readonly<Record<string, string>>; dataDir?: string } = {},
 ): Promise<RunningServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "parley-server-")));
-  const child = spawn(NODE, [built("main.js")], {
+  const { ready, log, kill } = await startProgram("main.js", /Parley is ready at (http:[^\s"]+)/, {
     cwd: dataDir,
     env: {
-      PATH: process.env.PATH,
       HOST: "127.0.0.1",
       PORT: "0",
       DATA_DIR: dataDir,
@@ -46,38 +51,54 @@ export async function startServer(
       OUTBOUND_ALLOW: "127.0.0.1",
       ...options.env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
   });
-  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-  const log: string[] = [];
-  const url = new Promise<string>((resolve, reject) => {
-    const read = (line: string) => {
-      log.push(line);
-      const ready = /Parley is ready at (http:[^\s"]+)/.exec(line)?.[1];
-      if (ready) resolve(ready);
-    };
-    createInterface({ input: child.stdout }).on("line", read);
-    createInterface({ input: child.stderr }).on("line", read);
-    ended.then(() => reject(new Error(`The server did not start:\n${log.join("\n")}`)), reject);
-  });
-  let killed = false;
-  const kill: RunningServer["kill"] = async (name) => {
-    const alive = child.kill(name);
-    const [code, signal] = await ended;
-    if (!alive && !killed) {
-      throw new Error(`The server ended by itself (${code ?? signal}):\n${log.join("\n")}`);
-    }
-    killed = true;
-    return { code, signal };
-  };
   return {
-    url: await url,
+    url: ready,
     dataDir,
     log,
     kill,
     async stop() {
       await kill("SIGTERM");
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+/** Starts a built program, and waits until a line of its log matches. It sees PATH and `env` alone. */
+export async function startProgram(
+  file: string,
+  isReady: RegExp,
+  { cwd, env }: { cwd: string; env: Readonly<Record<string, string>> },
+): Promise<RunningProgram> {
+  const child = spawn(NODE, [built(file)], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const log: string[] = [];
+  const ready = new Promise<string>((resolve, reject) => {
+    const read = (line: string) => {
+      log.push(line);
+      const found = isReady.exec(line)?.[1];
+      if (found) resolve(found);
+    };
+    createInterface({ input: child.stdout }).on("line", read);
+    createInterface({ input: child.stderr }).on("line", read);
+    ended.then(() => reject(new Error(`${file} did not start:\n${log.join("\n")}`)), reject);
+  });
+  let killed = false;
+  return {
+    ready: await ready,
+    log,
+    async kill(name) {
+      const alive = child.kill(name);
+      const [code, signal] = await ended;
+      if (!alive && !killed) {
+        throw new Error(`${file} ended by itself (${code ?? signal}):\n${log.join("\n")}`);
+      }
+      killed = true;
+      return { code, signal };
     },
   };
 }

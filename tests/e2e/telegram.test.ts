@@ -1,0 +1,67 @@
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { describeRedis, startRedis } from "../support/redis.ts";
+import { type RunningProgram, type RunningServer, startServer } from "../support/server.ts";
+import { startBotProcess, TelegramWorld } from "../support/telegram.ts";
+
+const ANN = 4001;
+
+describeRedis("the Telegram bot, Parley with the demo model and Redis", (start) => {
+  let world: TelegramWorld;
+  let redis: Awaited<ReturnType<typeof startRedis>>;
+  let server: RunningServer;
+  let bot: RunningProgram;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    world = await TelegramWorld.start();
+    redis = await start(startRedis());
+    env = { REDIS_URL: `redis://127.0.0.1:${redis.process.port}` };
+    server = await startServer({ env });
+    bot = await startBotProcess(world, server.url);
+  }, 60_000);
+  afterAll(async () => {
+    await bot.kill("SIGTERM");
+    await server.stop();
+    await world.stop();
+    await rm(server.dataDir, { recursive: true, force: true });
+  });
+
+  /** Ann writes; the bot's next message to her. */
+  async function ask(words: string): Promise<string> {
+    const count = world.sentTo(ANN).length + 1;
+    await world.write(ANN, words);
+    return (await world.answers(ANN, count)).text;
+  }
+
+  test("a conversation goes on across restarts of bot, Redis and Parley, until /new", async () => {
+    expect(await ask("/start")).toContain("Ask me anything");
+    expect(await ask("Which holidays are next in Barcelona?")).toContain("Catalonia");
+    // Each of these makes sense only to who knows what was said before.
+    expect(await ask("and in Lisbon until the end of the year?")).toContain("Portugal");
+
+    await bot.kill("SIGKILL");
+    bot = await startBotProcess(world, server.url);
+    expect(await ask("and in Paris?")).toContain("France");
+
+    await redis.process.kill();
+    expect(await ask("and in Vienna?")).toContain("Austria");
+    await redis.process.restart();
+    expect(await ask("and in Berlin?")).toContain("German");
+
+    await server.kill("SIGKILL");
+    const port = new URL(server.url).port;
+    const count = world.sentTo(ANN).length;
+    await world.write(ANN, "and in Oslo?");
+    server = await startServer({ dataDir: server.dataDir, env: { ...env, PORT: port } });
+    let answer = await world.answers(ANN, count + 1);
+    if (answer.text.includes("can't reach my server")) answer = await world.answers(ANN, count + 2);
+    expect(answer.text).toContain("Norway");
+
+    expect(await ask("/history")).toContain("and in Oslo?");
+    expect(await ask("/new")).toContain("A new conversation begins");
+    expect(await ask("/history")).toContain("Nothing was said yet");
+    expect(await ask("and in Rome?")).not.toContain("Ital");
+    expect(await ask("/new Which holidays are next in Rome?")).toContain("Ital");
+  }, 120_000);
+});

@@ -39,6 +39,8 @@ export interface Transcript {
 
 /** Tries of a message that the server took and could not answer for a passing reason. */
 const PASSING_TRIES = 4;
+/** Whoever asks for longer does not count as passing, in milliseconds. */
+const LONGEST_PASSING_MS = 30_000;
 const PAGE_SIZE = 500;
 
 /** How often a message has found the server away before the person is told: once may be a restart. */
@@ -112,8 +114,10 @@ export class Conversations {
       } catch (cause) {
         const error = toServerError(cause);
         onTry(error);
-        if (error.trouble === "final" || (error.trouble === "passing" && ++passing > PASSING_TRIES))
+        if (error.trouble === "final") throw error;
+        if (error.trouble === "passing" && (++passing > PASSING_TRIES || error.waitMs > LONGEST_PASSING_MS)) {
           throw error;
+        }
         if (error.trouble === "away" && ++away >= TRIES_BEFORE_NOTICE && !this.#told.has(chat)) {
           this.#told.add(chat);
           await onAway();

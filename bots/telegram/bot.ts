@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Update, UserFromGetMe } from "grammy/types";
+import type { Update } from "grammy/types";
 import type { Config } from "../../src/config.ts";
 import type { Pace } from "../common/back-off.ts";
 import { Conversations } from "../common/conversations.ts";
@@ -10,7 +10,7 @@ import { Inbox } from "../common/inbox.ts";
 import { RateLimit } from "../common/rate-limit.ts";
 import { connectTo } from "../common/server.ts";
 import { createApi, describeApiError } from "./api.ts";
-import { COMMANDS, readUpdate } from "./incoming.ts";
+import { COMMANDS } from "./incoming.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createMonitor, type Reachable } from "./monitor.ts";
@@ -76,7 +76,7 @@ export async function startBot(config: Config, token: string, { log, pace }: Bot
   const inbox = new Inbox<Update>({
     idOf: ({ update_id }) => update_id,
     laneOf,
-    handle: (update) => handle(update, me, responder),
+    handle: (update) => responder.respond(update),
   });
 
   const monitor = createMonitor(reachable, metrics.registry);
@@ -144,11 +144,6 @@ export async function startBot(config: Config, token: string, { log, pace }: Bot
 /** Of all that belongs to one chat; the chat's order is Telegram's promise, and kept. */
 function laneOf({ message, edited_message: edited }: Update): string {
   return String((message ?? edited)?.chat.id ?? "");
-}
-
-async function handle(update: Update, me: UserFromGetMe, responder: Responder): Promise<void> {
-  const incoming = readUpdate(update, me);
-  if (incoming) await responder.respond(incoming);
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

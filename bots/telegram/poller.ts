@@ -20,7 +20,7 @@ export interface PollerOptions {
 
 const LONG_POLL_SECONDS = 50;
 /** Between looks for new updates while others are at work, in milliseconds. */
-const LOOK_MS = 500;
+const LOOK_MS = 250;
 
 /**
  * Long polling that loses no update. Telegram forgets all updates before the `offset` of a request, so
@@ -40,7 +40,7 @@ export class Poller {
   /** What the next request confirms: all updates before it. */
   #offset = 0;
   #running: Promise<void> = Promise.resolve();
-  #change = Promise.withResolvers<void>();
+  #allDone = Promise.withResolvers<void>();
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -86,7 +86,7 @@ export class Poller {
         backOff.reset();
         if (this.#seen.size === 0) this.#offset = 0;
         for (const update of updates) this.#begin(update);
-        if (this.#seen.size > 0) await this.#untilChange(signal);
+        if (this.#isBusy) await this.#untilDone(signal);
       } catch (error) {
         if (signal.aborted) return;
         onTry(false);
@@ -103,11 +103,15 @@ export class Poller {
     this.#options.take(update).then(
       () => {
         this.#seen.set(id, true);
-        this.#change.resolve();
+        if (!this.#isBusy) this.#allDone.resolve();
       },
       // It stays unconfirmed: the bot is stopping.
       () => undefined,
     );
+  }
+
+  get #isBusy(): boolean {
+    return [...this.#seen.values()].includes(false);
   }
 
   /** Moves the offset behind the updates that are done, up to the oldest that is not. */
@@ -119,12 +123,13 @@ export class Poller {
     }
   }
 
-  async #untilChange(signal: AbortSignal): Promise<void> {
-    const look = new AbortController();
-    const timer = sleep(LOOK_MS, undefined, { signal: AbortSignal.any([signal, look.signal]) });
-    await Promise.race([timer.catch(() => undefined), this.#change.promise]);
-    look.abort();
-    this.#change = Promise.withResolvers();
+  /** Until nothing is at work, or it is time to look for more. */
+  async #untilDone(signal: AbortSignal): Promise<void> {
+    this.#allDone = Promise.withResolvers();
+    const enough = new AbortController();
+    const timer = sleep(LOOK_MS, undefined, { signal: AbortSignal.any([signal, enough.signal]) });
+    await Promise.race([timer.catch(() => undefined), this.#allDone.promise]);
+    enough.abort();
   }
 }
 

@@ -1,12 +1,12 @@
-import type { Api } from "grammy";
-import type { UserFromGetMe } from "grammy/types";
+import { type Api, GrammyError, HttpError } from "grammy";
+import type { Update, UserFromGetMe } from "grammy/types";
 import type { Conversations, Origin } from "../common/conversations.ts";
 import type { RateLimit } from "../common/rate-limit.ts";
 import { ServerError } from "../common/server.ts";
 import { describeApiError } from "./api.ts";
 import { deliver, say, whileTyping } from "./deliver.ts";
 import { formatHistory } from "./history.ts";
-import type { Content, Incoming } from "./incoming.ts";
+import { type Content, type Incoming, readUpdate } from "./incoming.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { languageTag, readSetting, type Settings, type SettingsMenu } from "./settings.ts";
@@ -43,16 +43,24 @@ export class Responder {
   }
 
   /** Rejects only when the bot stops before the answer was sent. */
-  async respond(incoming: Incoming): Promise<void> {
-    const { log, metrics, signal } = this.#options;
-    const update = incoming.updateId;
+  async respond(update: Update): Promise<void> {
+    const { me, log, metrics, signal } = this.#options;
+    const id = update.update_id;
+    let incoming: Incoming | undefined;
     try {
-      metrics.updates.inc({ outcome: await this.#outcome(incoming) });
+      incoming = readUpdate(update, me);
+      if (incoming) metrics.updates.inc({ outcome: await this.#outcome(incoming) });
     } catch (error) {
       if (signal.aborted) throw error;
-      // Blocked by the person, no right to write in the group, or out of patience with Telegram.
-      metrics.updates.inc({ outcome: "undeliverable" });
-      log.warn({ update, ...describeApiError(error) }, "An answer could not be delivered");
+      if (error instanceof GrammyError || error instanceof HttpError) {
+        // Blocked by the person, no right to write in the group, or out of patience with Telegram.
+        metrics.updates.inc({ outcome: "undeliverable" });
+        log.warn({ update: id, ...describeApiError(error) }, "An answer could not be delivered");
+      } else {
+        metrics.updates.inc({ outcome: "failed" });
+        log.error({ update: id, err: error }, "The bot has a fault; an update got no answer");
+        if (incoming) await say(this.#options.api, incoming.place, TEXTS.fault).catch(() => undefined);
+      }
     }
   }
 

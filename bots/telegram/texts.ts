@@ -70,6 +70,8 @@ export function describeTrouble({ code, reason, message }: ServerError): string 
       return "The language model declined to answer this. Please ask in another way.";
     case "model_length":
       return "The answer became too long. Please ask for less at once.";
+    case "model_rejected":
+      return "The language model is not set up right. Please tell the owner of this bot.";
     case "superseded":
       return "I could not answer this earlier message, and the conversation has gone on. Please send it again.";
   }

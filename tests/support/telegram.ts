@@ -94,9 +94,12 @@ export class TelegramWorld {
     this.#deliveries = times;
   }
 
-  /** Deliveries beyond the first. */
-  get repeated(): number {
-    return [...this.#held.values()].reduce((sum, { deliveries }) => sum + Math.max(0, deliveries - 1), 0);
+  /** How often each update was delivered, once all are confirmed and delivered as often as wanted. */
+  async deliveries(): Promise<number[]> {
+    const held = [...this.#held.values()];
+    while (!held.every(({ confirmed, deliveries, wanted }) => confirmed && deliveries >= wanted))
+      await delay(20);
+    return held.map(({ deliveries }) => deliveries);
   }
 
   /** A person writes to the bot in private; `fields` override parts of the message. */
@@ -108,6 +111,19 @@ export class TelegramWorld {
       ? await client.sendCommand({ ...message, ...fields } as never)
       : await client.sendMessage({ ...message, ...fields } as never);
     if (!ok) throw new Error("telegram-test-api did not take the message");
+  }
+
+  /** Delivers an update that telegram-test-api can't make, such as an edited message. */
+  deliver(update: Omit<Update, "update_id">): number {
+    const update_id = 1_000_000 + this.#held.size;
+    const held = { update: { ...update, update_id }, deliveries: 0, wanted: 1, confirmed: false };
+    this.#held.set(update_id, held);
+    return update_id;
+  }
+
+  /** Whether Telegram has forgotten the update, since the bot confirmed it. */
+  isConfirmed(updateId: number): boolean {
+    return this.#held.get(updateId)?.confirmed ?? false;
   }
 
   async stop(): Promise<void> {
@@ -183,7 +199,8 @@ export class TelegramWorld {
         .filter(({ confirmed, deliveries, wanted }) => !confirmed || deliveries < wanted)
         .sort((a, b) => a.update.update_id - b.update.update_id)
         .slice(0, limit);
-      if (due.length > 0 || Date.now() >= until || request.socket.destroyed) {
+      if (request.socket.destroyed) return [];
+      if (due.length > 0 || Date.now() >= until) {
         for (const held of due) held.deliveries++;
         return due.map(({ update }) => update);
       }

@@ -33,8 +33,8 @@ const STEP: Step = {
 };
 /** What a server gives a model of the past by default. */
 const HISTORY_TOKENS = 16_000;
-/** A server needs some 20 MB of heap to be there at all; the conversation alone has 50. */
-const MAX_HEAP_MB = 44;
+/** A server with MongoDB needs some 35 MB of heap to be there at all; the conversation alone has 50. */
+const MAX_HEAP_MB = 60;
 
 interface Store {
   readonly conversations: ConversationStore;

@@ -9,6 +9,7 @@ export PATH := ./node_modules/.bin:$(PATH)
 CONTRACT := $(shell find proto -name '*.proto' -o -name 'buf*.yaml')
 SOURCES := $(shell find src bots migrations scripts -name '*.ts')
 KILLS ?= 50
+STOPS ?= 100
 SEED ?= 1
 JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js
 
@@ -65,7 +66,7 @@ restore: $(BUILT) ## Read the archive BACKUP_PATH=file back; FORCE=1 replaces wh
 	@node dist/restore.js $(if $(FORCE),--force) $(if $(BACKUP_PATH),"$(BACKUP_PATH)")
 
 ##@ Test
-.PHONY: test test-unit test-integration test-e2e test-coverage kill-test
+.PHONY: test test-unit test-integration test-e2e test-coverage kill-test stop-test
 test: $(BUILT) ## Install what is needed and run the whole suite
 	@$(JEST)
 
@@ -83,6 +84,9 @@ test-coverage: $(BUILT) ## The whole suite with a coverage report; src/core must
 
 kill-test: $(BUILT) ## Kill the server in the middle of turns; KILLS=50 SEED=1 to choose
 	@KILLS=$(KILLS) SEED=$(SEED) $(JEST) tests/performance/kill
+
+stop-test: $(BUILT) ## Stop the server under 200 running turns; STOPS=100 SEED=1 to choose
+	@STOPS=$(STOPS) SEED=$(SEED) $(JEST) tests/performance/stop
 
 ##@ Code
 .PHONY: check lint fmt generate clean help

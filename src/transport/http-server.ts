@@ -48,6 +48,8 @@ const TIMEOUTS: Timeouts = {
   look: 1_000,
 };
 
+/** Between the answer to a body that was refused and the connection's end. */
+const LINGER_MS = 500;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 100;
 
@@ -173,7 +175,6 @@ export class HttpServer {
   }
 
   #send(request: IncomingMessage, response: ServerResponse, answer: Answer, requestId: string): void {
-    request.resume();
     if (response.destroyed) return;
     // Without a listener the connection is closed.
     response.setTimeout(this.#timeouts.answer);
@@ -183,10 +184,14 @@ export class HttpServer {
       ...(answer.contentType !== undefined && { "content-type": answer.contentType }),
       ...(answer.status !== 204 && { "content-length": Buffer.byteLength(answer.body) }),
       "x-request-id": requestId,
-      // The rest of a body that was refused is not waited for.
       ...((this.#draining || !request.complete) && { connection: "close" }),
     });
-    response.end(answer.body);
+    if (request.complete) return void response.end(answer.body);
+    // The rest of a refused body is neither waited for nor read. Closing with something unread could take
+    // the answer from the client's hands (RFC 9112, section 9.6), so it gets a moment to read it.
+    response.write(answer.body);
+    const timer = setTimeout(() => response.end(), LINGER_MS);
+    response.once("close", () => clearTimeout(timer));
   }
 
   #requestId(request: IncomingMessage): string {

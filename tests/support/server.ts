@@ -13,13 +13,14 @@ export const NODE = resolve("node_modules/.bin/node");
 export interface RunningProgram {
   /** What its log's first match of the ready pattern captured. */
   readonly ready: string;
+  readonly pid: number;
   /** What it has written so far, by lines. */
   readonly log: readonly string[];
   /** Sends the signal, and waits for the end. Fails, with its log, when it has ended by itself before. */
   kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-export interface RunningServer extends Pick<RunningProgram, "log" | "kill"> {
+export interface RunningServer extends Pick<RunningProgram, "pid" | "log" | "kill"> {
   readonly url: string;
   /** To start another server on the same data, once this one has ended. */
   readonly dataDir: string;
@@ -36,7 +37,7 @@ export async function startServer(
   options: { env?: Readonly<Record<string, string>>; dataDir?: string } = {},
 ): Promise<RunningServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "parley-server-")));
-  const { ready, log, kill } = await startProgram("main.js", /Parley is ready at (http:[^\s"]+)/, {
+  const { ready, pid, log, kill } = await startProgram("main.js", /Parley is ready at (http:[^\s"]+)/, {
     cwd: dataDir,
     env: {
       HOST: "127.0.0.1",
@@ -54,6 +55,7 @@ export async function startServer(
   });
   return {
     url: ready,
+    pid,
     dataDir,
     log,
     kill,
@@ -90,6 +92,7 @@ export async function startProgram(
   let killed = false;
   return {
     ready: await ready,
+    pid: child.pid ?? 0,
     log,
     async kill(name) {
       const alive = child.kill(name);

@@ -4,6 +4,8 @@ import { overloaded } from "./refusal.ts";
 
 /** Of each body so much is not counted with the others: short messages pass, whoever sends long ones. */
 const SHORT_BYTES = 16_384;
+/** Of a body whose length is not announced: it has to be read to be found too large. */
+const MAX_UNANNOUNCED_BYTES = 262_144;
 /** What all bodies that are being read may take up beyond that, unless a single one may be larger. */
 const MAX_TOTAL_BYTES = 16 * 1_048_576;
 
@@ -21,11 +23,14 @@ export class BodyReader {
   }
 
   /**
-   * @throws AppError `resource_exhausted` when the body is larger than `maxBytes`; `unavailable` when
+   * @throws AppError `resource_exhausted` when the body is too large; `unavailable` when
    *   too much is being read already; `canceled` when the client goes away.
    */
   async read(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array> {
-    if (Number(request.headers["content-length"] ?? 0) > this.#maxBytes) throw this.#tooLarge();
+    const announced = request.headers["content-length"];
+    const maxBytes =
+      announced === undefined ? Math.min(this.#maxBytes, MAX_UNANNOUNCED_BYTES) : this.#maxBytes;
+    if (announced !== undefined && Number(announced) > maxBytes) throw tooLarge(maxBytes);
     if (request.headers.expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
     let size = 0;
@@ -33,7 +38,7 @@ export class BodyReader {
     try {
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         size += chunk.length;
-        if (size > this.#maxBytes) throw this.#tooLarge();
+        if (size > maxBytes) throw tooLarge(maxBytes, maxBytes < this.#maxBytes);
         const long = Math.max(0, size - SHORT_BYTES);
         this.#totalBytes += long - counted;
         counted = long;
@@ -48,12 +53,11 @@ export class BodyReader {
     }
     return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
   }
+}
 
-  #tooLarge(): AppError {
-    return new AppError(
-      "resource_exhausted",
-      `The request's body is larger than ${this.#maxBytes} bytes. Send less, or raise MAX_BODY_BYTES.`,
-      { retryable: false },
-    );
-  }
+function tooLarge(maxBytes: number, announce = false): AppError {
+  const cure = announce ? "Announce its length in Content-Length" : "Send less, or raise MAX_BODY_BYTES";
+  return new AppError("resource_exhausted", `The request's body is larger than ${maxBytes} bytes. ${cure}.`, {
+    retryable: false,
+  });
 }

@@ -90,6 +90,11 @@ describe("connections", () => {
     return (await rawRequest(url).catch(() => undefined))?.status === 200;
   }
 
+  /** However it comes about. */
+  function closed(socket: Socket): Promise<void> {
+    return new Promise((resolve) => socket.once("close", () => resolve()));
+  }
+
   function head(length: number): string {
     return `POST ${rpc("ListConversations")} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
   }
@@ -102,7 +107,7 @@ describe("connections", () => {
     await open({ timeouts: { headers: 50, request: 100, look: 20 } });
     const socket = await dial();
     socket.resume().write(text === "BODY" ? `${head(10)}{` : text);
-    await once(socket, "close");
+    await closed(socket);
     expect(await rawRequest(url)).toMatchObject({ status: 200 });
   });
 
@@ -112,7 +117,7 @@ describe("connections", () => {
     socket.write(`${head(2)}{}`);
     const [answer] = await once(socket, "data");
     expect(String(answer)).toContain("200 OK");
-    await once(socket.resume(), "close");
+    await closed(socket.resume());
   });
 
   test("whose client does not take its answer are closed", async () => {
@@ -126,7 +131,7 @@ describe("connections", () => {
     await open({ maxConnections: 2 });
     const [first] = [await dial(), await dial()];
     const third = await dial();
-    await once(third.resume(), "close");
+    await closed(third.resume());
     first.destroy();
     await eventually(isServed);
   });

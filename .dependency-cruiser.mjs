@@ -56,10 +56,10 @@ export default {
     {
       name: "only-app-composes",
       comment:
-        "app.ts, open-stores.ts and open-upstreams.ts compose; nothing but the programs' entry points imports them.",
+        "app.ts and the open-*.ts beside it compose; nothing but the programs' entry points imports them.",
       severity: "error",
       from: { pathNot: "^(src/(main|app)\\.ts|scripts/|tests/)" },
-      to: { path: "^src/(app|open-stores|open-upstreams)\\.ts$" },
+      to: { path: "^src/(app|open-[a-z]+)\\.ts$" },
     },
     {
       name: "nothing-imports-scripts",

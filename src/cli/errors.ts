@@ -101,7 +101,6 @@ export function describeError(error: unknown): string {
     case TwirpErrorCode.NotFound:
       return "There is no such conversation. See which there are with: parley list";
     case TwirpErrorCode.Unauthenticated:
-    case TwirpErrorCode.PermissionDenied:
       return `${error.msg}\nSet API_KEY to a key that the server takes.`;
     default:
       return error.msg;

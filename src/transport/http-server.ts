@@ -85,7 +85,11 @@ export class HttpServer {
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = options.maxConnections;
-    this.#server.on("drop", () => options.refusals.count("connections"));
+    this.#server.on("drop", () => {
+      options.refusals.count("connections");
+      // Whoever is idle makes room for those who come next.
+      this.#server.closeIdleConnections();
+    });
     // A client that waits to be asked for its body is asked once its request has been let in.
     this.#server.on("checkContinue", serve);
   }
@@ -96,6 +100,7 @@ export class HttpServer {
       this.#server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
       this.#server.listen(port, host, resolve);
     });
+    this.#server.on("error", (err) => this.#options.log.error({ err }, "A connection could not be taken"));
     const { address, family, port: actualPort } = this.#server.address() as AddressInfo;
     return `http://${family === "IPv6" ? `[${address}]` : address}:${actualPort}`;
   }

@@ -1,12 +1,11 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { runScript } from "../integration/migrations/processes.ts";
 import { rpc } from "../support/raw-http.ts";
-import { NODE, type RunningServer, startServer } from "../support/server.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
 
 const SLOW_CONNECTIONS = 500;
 const OVERSIZE_BODIES = 100;
@@ -48,10 +47,8 @@ test(`${SLOW_CONNECTIONS} slow connections and ${OVERSIZE_BODIES} oversize bodie
   const before = rssMb();
 
   let over = false;
-  const flooder = promisify(execFile)(NODE, [
-    resolve("tests/support/flooder.ts"),
-    ...[server.url, SLOW_CONNECTIONS, OVERSIZE_BODIES].map(String),
-  ]).finally(() => {
+  const args = [server.url, SLOW_CONNECTIONS, OVERSIZE_BODIES].map(String);
+  const flooder = runScript(new URL("./flooder.ts", import.meta.url), args).finally(() => {
     over = true;
   });
   let peak = before;

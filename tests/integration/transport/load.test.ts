@@ -136,10 +136,34 @@ describe("connections", () => {
     await eventually(isServed);
   });
 
+  test("that are idle make room when there are too many", async () => {
+    await open({ maxConnections: 2 });
+    for (const socket of [await dial(), await dial()]) {
+      socket.write(`${head(2)}{}`);
+      await once(socket, "data");
+    }
+    await closed((await dial()).resume());
+    expect(await rawRequest(url)).toMatchObject({ status: 200 });
+  });
+
   test("with headers too large are refused", async () => {
     await open({});
     const headers = { "x-large": "x".repeat(20_000) };
     expect(await rawRequest(url, { headers })).toMatchObject({ status: 431 });
+  });
+
+  test("whose body is long and its length unknown are told to announce it", async () => {
+    await open({});
+    const body = `{}${" ".repeat(262_143)}`;
+    expect(await rawRequest(url, { body })).toMatchObject({ status: 200 });
+    const response = await fetch(url + rpc("ListConversations"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: new Blob([body]).stream(),
+      duplex: "half",
+    } as RequestInit);
+    expect(response.status).toBe(429);
+    expect(((await response.json()) as { msg: string }).msg).toContain("Content-Length");
   });
 
   test("that send long bodies leave room for short ones", async () => {

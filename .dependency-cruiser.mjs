@@ -51,7 +51,19 @@ export default {
       name: "clients-know-the-contract-only",
       severity: "error",
       from: { path: "^(src/cli|bots)/" },
-      to: { path: "^(src|scripts|migrations)/", pathNot: "^src/(cli/|gen/|config\\.ts)" },
+      to: { path: "^(src|scripts|migrations|bots)/", pathNot: ["^src/(gen/|config\\.ts)", "^src/cli/", "^bots/"] },
+    },
+    {
+      name: "bots-are-no-command-lines",
+      severity: "error",
+      from: { path: "^bots/" },
+      to: { path: "^src/cli/" },
+    },
+    {
+      name: "what-bots-share-knows-no-platform",
+      severity: "error",
+      from: { path: "^bots/common/" },
+      to: { path: ["^bots/(?!common/)", "node_modules/(grammy|@grammyjs)/"] },
     },
     {
       name: "only-app-composes",

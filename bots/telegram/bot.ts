@@ -48,7 +48,11 @@ export async function startBot(config: Config, token: string, { log, pace }: Bot
     root: config.TELEGRAM_API_ROOT,
     signal: waiting.signal,
     pace,
-    onFailure: (method, code) => metrics.telegramFailures.inc({ method, code }),
+    onFailure(method, code) {
+      metrics.telegramFailures.inc({ method, code });
+      const passes = code === 0 || code === 429 || code >= 500;
+      if (passes && method !== "getUpdates") log.warn({ method, code }, "Telegram is away, or busy");
+    },
   });
   const conversations = new Conversations({
     client: connectTo({ url: config.API_URL, apiKey: config.API_KEY }),

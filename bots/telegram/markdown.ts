@@ -63,6 +63,12 @@ class Writer {
     }
   }
 
+  /** Blocks the first of which goes on in the line. */
+  #blocksAfter([first, ...rest]: readonly Node[], lines: number): void {
+    if (first) this.#block(first);
+    this.blocks(rest, lines);
+  }
+
   #separate(lines: number): void {
     if (this.text !== "") this.#gap = Math.max(this.#gap, lines);
   }
@@ -122,7 +128,7 @@ class Writer {
         break;
       case "footnoteDefinition":
         this.#write(`[${node.label ?? node.identifier}] `);
-        this.blocks(node.children);
+        this.#blocksAfter(node.children, 2);
         break;
       default:
         this.#inline(node);
@@ -200,9 +206,7 @@ class Writer {
       const marker = ordered ? `${(start ?? 1) + index}. ` : "• ";
       this.#write((box && !ordered ? "" : marker) + box);
       this.#indent = `${indent}   `;
-      const [first, ...rest] = item.children;
-      if (first) this.#block(first);
-      this.blocks(rest, item.spread ? 2 : 1);
+      this.#blocksAfter(item.children, item.spread ? 2 : 1);
       this.#indent = indent;
     }
   }

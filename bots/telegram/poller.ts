@@ -98,7 +98,7 @@ export class Poller {
 
   #begin(update: Update): void {
     const id = update.update_id;
-    if (this.#seen.has(id) || id < this.#offset) return;
+    if (this.#seen.has(id)) return;
     this.#seen.set(id, false);
     this.#options.take(update).then(
       () => {

@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { TEXTS } from "../../bots/telegram/texts.ts";
+import { localServer } from "../fixtures/tools/local-server.ts";
 import { describeRedis, startRedis } from "../support/redis.ts";
-import { type RunningProgram, type RunningServer, startServer } from "../support/server.ts";
-import { startBotProcess, TelegramWorld } from "../support/telegram.ts";
+import { type RunningProgram, type RunningServer, startProgram, startServer } from "../support/server.ts";
+import { startBotProcess, TelegramWorld, TOKEN } from "../support/telegram.ts";
 
 const ANN = 4001;
 const AWAY = TEXTS.serverAway;
@@ -71,4 +73,46 @@ describeRedis("the Telegram bot, Parley with the demo model and Redis", (start) 
     expect(await ask("and in Rome?")).not.toContain("Ital");
     expect(await ask("/new Which holidays are next in Rome?")).toContain("Ital");
   }, 120_000);
+});
+
+describe("the token is in no line of the log", () => {
+  const halves = [TOKEN, TOKEN.slice(TOKEN.indexOf(":") + 1)];
+  const run = (isReady: RegExp, env: Record<string, string>) =>
+    startProgram("telegram.js", isReady, {
+      cwd: tmpdir(),
+      env: {
+        TELEGRAM_BOT_TOKEN: TOKEN,
+        TELEGRAM_MONITOR_PORT: "0",
+        LOG_LEVEL: "debug",
+        DEBUG: "grammy*",
+        ...env,
+      },
+    });
+  const expectNoSecret = (log: string) => {
+    for (const secret of halves) expect(log).not.toContain(secret);
+  };
+
+  test("when Telegram can't be reached", async () => {
+    const bot = await run(/(Telegram is away)/, { TELEGRAM_API_ROOT: "http://127.0.0.1:9" });
+    await bot.kill("SIGKILL");
+    expectNoSecret(bot.log.join("\n"));
+  });
+
+  test("when Telegram does not know it, which ends the bot", async () => {
+    const server = await localServer((_url, response) =>
+      response.writeHead(401).end('{"ok":false,"error_code":401,"description":"Unauthorized"}'),
+    );
+    const failure: Error = await run(/(is ready)/, { TELEGRAM_API_ROOT: server.url }).then(
+      () => new Error("It started"),
+      (error) => error,
+    );
+    await server.close();
+    expect(failure.message).toContain("Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you");
+    expectNoSecret(failure.message);
+  });
+});
+
+test("without a token the bot says where to get one", async () => {
+  const start = startProgram("telegram.js", /(is ready)/, { cwd: tmpdir(), env: {} });
+  await expect(start).rejects.toThrow("TELEGRAM_BOT_TOKEN is not set. @BotFather on Telegram gives you one");
 });

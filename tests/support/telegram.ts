@@ -6,10 +6,13 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BotCommand, Message, MessageEntity, Update } from "grammy/types";
 import TelegramServer from "telegram-test-api";
+import { type RunningBot, startBot } from "../../bots/telegram/bot.ts";
+import { createLog, secretsOf } from "../../bots/telegram/log.ts";
+import { readConfig } from "../../src/config.ts";
 import { brokenRule } from "./bot-api-rules.ts";
 import { type RunningProgram, startProgram } from "./server.ts";
 
-const TOKEN = "1234567:AAsecret_half-of-the-token";
+export const TOKEN = "1234567:AAsecret_half-of-the-token";
 
 /** What the bot sent, as the Bot API server took it. */
 export interface Sent {
@@ -109,7 +112,7 @@ export class TelegramWorld {
     const message = isCommand ? client.makeCommand(words) : client.makeMessage(words);
     const { ok } = isCommand
       ? await client.sendCommand({ ...message, ...fields } as never)
-      : await client.sendMessage({ ...message, ...fields } as never);
+      : await client.sendMessage({ ...message, text: words || undefined, ...fields } as never);
     if (!ok) throw new Error("telegram-test-api did not take the message");
   }
 
@@ -225,6 +228,32 @@ export function startBotProcess(
       ...env,
     },
   });
+}
+
+export interface TestBot extends Pick<RunningBot, "monitorUrl" | "webhookUrl"> {
+  /** All lines of its log so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** The bot in this process, in a hurry to try again. */
+export async function startTestBot(
+  world: TelegramWorld,
+  serverUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestBot> {
+  const lines: string[] = [];
+  const config = readConfig({
+    TELEGRAM_API_ROOT: world.root,
+    TELEGRAM_MONITOR_PORT: "0",
+    TELEGRAM_WEBHOOK_PORT: "0",
+    API_URL: serverUrl,
+    ...env,
+  });
+  const log = createLog("debug", secretsOf(TOKEN), { write: (line) => lines.push(line) });
+  const bot = await startBot(config, TOKEN, { log, pace: { firstMs: 1, maxMs: 50 } });
+  const { monitorUrl, webhookUrl } = bot;
+  return { monitorUrl, webhookUrl, log: () => lines.join(""), stop: () => bot.stop(10_000) };
 }
 
 async function freePort(): Promise<number> {

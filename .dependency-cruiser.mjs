@@ -51,7 +51,10 @@ export default {
       name: "clients-know-the-contract-only",
       severity: "error",
       from: { path: "^(src/cli|bots)/" },
-      to: { path: "^(src|scripts|migrations|bots)/", pathNot: ["^src/(gen/|config\\.ts)", "^src/cli/", "^bots/"] },
+      to: {
+        path: "^(src|scripts|migrations|bots)/",
+        pathNot: ["^src/(gen/|config\\.ts)", "^src/cli/", "^bots/"],
+      },
     },
     {
       name: "bots-are-no-command-lines",

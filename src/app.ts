@@ -7,6 +7,9 @@ import { sweepExpiredTurns } from "./core/chat/sweeper.ts";
 import { TurnRunner } from "./core/chat/turn-runner.ts";
 import type { Clock } from "./core/clock.ts";
 import { randomIds } from "./core/ids.ts";
+import { keepSummedUp } from "./core/ledger/keep-summed-up.ts";
+import { metered } from "./core/ledger/metered-model.ts";
+import { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { type Outbound, openOutbound } from "./net/outbound.ts";
@@ -15,6 +18,7 @@ import { logUpstreams } from "./observability/upstream-log.ts";
 import { openServer } from "./open-server.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
+import { loadPrices } from "./prices-file.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
 import { cached } from "./resilience/cached-tool.ts";
@@ -49,11 +53,12 @@ export interface App {
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
+  const prices = loadPrices(config.PRICES_FILE);
   const stores = await openStores(config, clock, log);
   const { conversations: store, sessions } = stores;
   const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
   const upstreams = new Upstreams(config, clock, logUpstreams(log));
-  const model = deps.model ?? createModel(config, upstreams, outbound);
+  const model = deps.model ? metered(deps.model) : createModel(config, upstreams, outbound);
   const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, log));
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
@@ -64,6 +69,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     tools,
     clock,
     ids,
+    prices,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -89,14 +95,18 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
-  const server = await openServer(config, { chat, readiness, createRateLimiter, ids, log }).catch(
+  const usage = new UsageService(stores.usage, clock);
+  const server = await openServer(config, { chat, usage, readiness, createRateLimiter, ids, log }).catch(
     async (error) => {
       await stores.close();
       throw error;
     },
   );
   const { url } = server;
-  const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
+  const swept = Promise.all([
+    sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal),
+    keepSummedUp(stores.usage, clock, log, sweeping.signal),
+  ]);
   readiness.phase = "serving";
   for (const line of startUpLines(config, url, model, stores)) log.info({}, line);
   if (config.ALLOW_ANONYMOUS && config.API_KEYS.length === 0) {
@@ -116,7 +126,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
 }
 
 function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound): LanguageModel {
-  if (!usesOpenAI(config)) return createDemoModel();
+  if (!usesOpenAI(config)) return metered(createDemoModel());
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
     apiKey: config.OPENAI_API_KEY ?? "none",
@@ -125,7 +135,7 @@ function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound):
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
     fetch,
   });
-  return resilientModel(openai, upstreams.open("model:openai"));
+  return resilientModel(metered(openai), upstreams.open("model:openai"));
 }
 
 function usesOpenAI(config: Config): boolean {

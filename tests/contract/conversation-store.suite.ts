@@ -364,8 +364,8 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
 
     test("setTitle makes a title final, once", async () => {
       const { conversationId } = await beginFirst();
-      await store.setTitle(conversationId, "Weather in Lisbon");
-      await store.setTitle(conversationId, "Too late");
+      await store.setTitle({ conversationId, seq: 1 }, "Weather in Lisbon");
+      await store.setTitle({ conversationId, seq: 1 }, "Too late");
       expect(await store.findConversation("ann", conversationId)).toMatchObject({
         title: "Weather in Lisbon",
         titleState: "final",

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { UserLocale } from "../context.ts";
 import { untilAborted } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
+import type { CallRecorder } from "../model/call-recorder.ts";
 import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
 import type { TokenUsage } from "../model/usage.ts";
@@ -28,6 +29,8 @@ export interface AssistantRun {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Takes down the model calls. */
+  readonly calls?: CallRecorder;
 }
 
 export type AssistantEvent =
@@ -39,8 +42,11 @@ export type AssistantEvent =
    * made: when it is written now, a crash in between can be told from one before.
    */
   | { readonly type: "step_pending"; readonly index: number; readonly step: Step }
-  /** The step at `index` is whole: its model call and all its tool calls are finished. */
-  | { readonly type: "step_done"; readonly index: number; readonly step: Step }
+  /**
+   * The step at `index` is whole: its model call and all its tool calls are finished.
+   * `isLast`: no other model call follows.
+   */
+  | { readonly type: "step_done"; readonly index: number; readonly step: Step; readonly isLast: boolean }
   /** The last event. */
   | { readonly type: "reply"; readonly content: string };
 
@@ -67,14 +73,12 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
           }
           steps[index] = yield* runTools(run, step);
         }
-        yield { type: "step_done", index, step: steps[index] as Step };
+        yield stepDone(run, steps);
         break;
       }
       case "run_tools": {
-        const index = steps.length - 1;
-        const step = yield* runTools(run, withUnknownOutcomes(run, next.step));
-        steps[index] = step;
-        yield { type: "step_done", index, step };
+        steps[steps.length - 1] = yield* runTools(run, withUnknownOutcomes(run, next.step));
+        yield stepDone(run, steps);
         break;
       }
       case "reply":
@@ -84,6 +88,12 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
         throw next.error;
     }
   }
+}
+
+function stepDone(run: AssistantRun, steps: readonly Step[]): AssistantEvent {
+  const index = steps.length - 1;
+  const isLast = nextStep(steps, run.stopWhen).type !== "call_model";
+  return { type: "step_done", index, step: steps[index] as Step, isLast };
 }
 
 async function* callModel(
@@ -103,6 +113,7 @@ async function* callModel(
     messages: [...run.messages, ...steps.flatMap(stepMessages)],
     tools: offerTools ? run.tools.definitions : [],
     locale: run.user.locale,
+    calls: run.calls,
   };
   for await (const event of untilAborted(model.stream(request, signal), signal)) {
     firstTokenMs ??= clock.now() - startedAt;

@@ -2,10 +2,10 @@ import { type AssistantRun, runAssistant } from "../assistant/loop.ts";
 import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
-import type { Clock } from "../clock.ts";
 import { deadline } from "../deadline.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { IdGenerator } from "../ids.ts";
+import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
 import type { ConversationStore } from "./conversation-store.ts";
@@ -23,11 +23,10 @@ export interface TurnSettings {
   readonly historyTokens: number;
 }
 
-export interface TurnExecutionDeps {
+export interface TurnExecutionDeps extends CallLogDeps {
   readonly store: ConversationStore;
   readonly model: LanguageModel;
   readonly tools: ToolRegistry;
-  readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly settings: TurnSettings;
 }
@@ -49,10 +48,12 @@ class LeaseLost extends Error {}
  * Runs a turn that this process holds to its end, writing down each step before the next model
  * call. A failure of the assistant ends the turn as `failed`.
  *
+ * @param calls takes down those of the model.
  * @throws AppError when the store fails even in that: the turn is then left to its lease.
  */
 export async function executeTurn(
   turn: RunningTurn,
+  calls: CallLog,
   deps: TurnExecutionDeps,
   stop: AbortSignal,
   log: Logger,
@@ -61,7 +62,9 @@ export async function executeTurn(
   const holder = turn.lease.holder;
   const end = async (outcome: Exclude<TurnState, { state: "running" }>): Promise<ExecutionResult> => {
     const now = clock.now();
-    if (!(await store.endTurn(turn, holder, outcome, now))) return { type: "lost" };
+    calls.close("reply");
+    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made));
+    if (!ended) return { type: "lost" };
     const { state: _, lease: __, ...base } = turn;
     return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
   };
@@ -91,10 +94,15 @@ export async function executeTurn(
       signal: timeout.signal,
       clock,
       log,
+      calls: calls.recorder("reply"),
     };
     for await (const event of runAssistant(run)) {
       if (event.type === "step_done" || event.type === "step_pending") {
-        const saved = await store.saveStep(turn, holder, event.index, event.step, clock.now());
+        if (event.type === "step_done" && !event.isLast) calls.announce("reply");
+        const { index, step } = event;
+        const saved = await calls.carry((made) =>
+          store.saveStep(turn, holder, index, step, clock.now(), made),
+        );
         if (!saved) return { type: "lost" };
       }
       if (event.type === "reply") {
@@ -116,6 +124,7 @@ export async function executeTurn(
   } finally {
     timeout.clear();
     lease.release();
+    calls.close("reply");
   }
 }
 

@@ -1,5 +1,7 @@
 import { AppError } from "../errors.ts";
 import { digest, type Id } from "../ids.ts";
+import { type AnnouncedCalls, CallLog, firstCalls } from "../ledger/call-log.ts";
+import type { ModelCall } from "../ledger/model-call.ts";
 import type { Logger } from "../logger.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -40,6 +42,12 @@ export interface TurnResult {
 interface Settled {
   readonly turn: EndedTurn;
   readonly title?: string;
+}
+
+/** A turn that this process has just begun: its conversation, and the calls that were taken down with it. */
+interface Begun {
+  readonly conversation: Conversation;
+  readonly announced: AnnouncedCalls;
 }
 
 /** Messages that may wait for one conversation in one process. */
@@ -140,10 +148,12 @@ export class TurnRunner {
     return this.#queue.run(line, limits, async () => {
       for (;;) {
         if (this.#draining) throw stoppingError();
-        const begin = await store.beginTurn({ ...request.turn, lease: this.#newLease() }, request.ifMissing);
+        const turn = { ...request.turn, lease: this.#newLease() };
+        const announced = firstCalls(this.#deps, turn.lease.holder);
+        const begin = await store.beginTurn(turn, request.ifMissing, Object.values(announced));
         switch (begin.type) {
           case "begun":
-            return this.#resultOf(await this.#run(begin.turn, log, begin.conversation));
+            return this.#resultOf(await this.#run(begin.turn, log, { ...begin, announced }));
           case "duplicate":
             return this.#attach(begin.turn, request.turn.requestHash, log);
           case "busy":
@@ -190,13 +200,16 @@ export class TurnRunner {
   }
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
-  async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<Settled> {
-    const { settings, clock } = this.#deps;
+  async #run(turn: RunningTurn, log: Logger, begun?: Begun): Promise<Settled> {
+    const { settings, clock, store } = this.#deps;
     const noTitle = new AbortController();
     const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
-    const title = this.#giveTitle(turn, known, signal, log);
+    const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
+    const calls = new CallLog(this.#deps, turn.lease.holder, write, begun?.announced);
+    const title = this.#giveTitle(turn, begun?.conversation, calls, signal, log);
     try {
-      const result = await executeTurn(turn, this.#deps, this.#stop.signal, log);
+      const execution = executeTurn(turn, calls, this.#deps, this.#stop.signal, log);
+      const result = await execution.finally(() => calls.finish(log));
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
         if (result.turn.state === "failed") noTitle.abort();
@@ -208,6 +221,7 @@ export class TurnRunner {
       return settled;
     } finally {
       noTitle.abort();
+      await title;
     }
   }
 
@@ -219,31 +233,48 @@ export class TurnRunner {
   async #giveTitle(
     turn: RunningTurn,
     known: Conversation | undefined,
+    calls: CallLog,
     signal: AbortSignal,
     log: Logger,
   ): Promise<string | undefined> {
-    const { clock, model, store } = this.#deps;
     let title = known?.title;
     try {
-      const conversation = known ?? (await store.findConversation(turn.owner, turn.conversationId));
+      const conversation =
+        known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
       title = conversation?.title;
       if (conversation?.titleState !== "pending") return title;
-      const named = await generateTitle(
-        model,
-        turn.user.content,
-        turn.userLocale.locale,
-        clock,
-        signal,
-      ).catch((error) => {
-        signal.throwIfAborted();
-        log.warn({ err: error }, "The model gave no title; it is cut from the message");
-        return conversation.title;
-      });
-      await store.setTitle(turn.conversationId, named);
-      return named;
+      return await this.#nameConversation(turn, conversation.title, calls, signal, log);
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
       return title;
+    }
+  }
+
+  async #nameConversation(
+    turn: RunningTurn,
+    cutTitle: string,
+    calls: CallLog,
+    signal: AbortSignal,
+    log: Logger,
+  ): Promise<string> {
+    const { clock, model, store } = this.#deps;
+    const { locale } = turn.userLocale;
+    const recorder = calls.recorder("title");
+    try {
+      const title = await generateTitle(model, turn.user.content, locale, clock, signal, recorder).catch(
+        (error) => {
+          signal.throwIfAborted();
+          log.warn({ err: error }, "The model gave no title; it is cut from the message");
+          return cutTitle;
+        },
+      );
+      calls.close("title");
+      const write = (made: readonly ModelCall[]) => store.setTitle(turn, title, made);
+      await (calls.isOver ? calls.carry(write) : write([]));
+      return title;
+    } finally {
+      calls.close("title");
+      if (calls.isOver) await calls.finish(log);
     }
   }
 

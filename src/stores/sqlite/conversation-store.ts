@@ -7,7 +7,9 @@ import {
 import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
+import type { ModelCall } from "../../core/ledger/model-call.ts";
 import type { Sql, SqliteDatabase } from "./database.ts";
+import { type CallsRow, callLines, enterCalls, SELECT_CALLS } from "./ledger.ts";
 import {
   type ConversationRow,
   type TurnRequestColumn,
@@ -32,7 +34,11 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database = database;
   }
 
-  async beginTurn(turn: NewTurn, ifMissing?: NewConversation): Promise<BeginOutcome> {
+  async beginTurn(
+    turn: NewTurn,
+    ifMissing?: NewConversation,
+    calls: readonly ModelCall[] = [],
+  ): Promise<BeginOutcome> {
     return this.#database.transaction((sql): BeginOutcome => {
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
@@ -47,15 +53,23 @@ export class SqliteConversationStore implements ConversationStore {
       );
       if (running) return { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
 
-      return insertTurn(sql, conversation, turn);
+      return insertTurn(sql, conversation, turn, calls);
     });
   }
 
-  async saveStep(ref: TurnRef, holder: string, index: number, step: Step, now: number): Promise<boolean> {
+  async saveStep(
+    ref: TurnRef,
+    holder: string,
+    index: number,
+    step: Step,
+    now: number,
+    calls: readonly ModelCall[] = [],
+  ): Promise<boolean> {
     return this.#update(
-      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)), updated_at = :now
+      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)),
+         calls = calls || :calls, updated_at = :now
        WHERE ${THIS_TURN} AND ${HELD_BY} AND json_array_length(steps) >= :index`,
-      { ...address(ref), holder, index, step: JSON.stringify(step), now },
+      { ...address(ref), holder, index, step: JSON.stringify(step), calls: callLines(calls), now },
     );
   }
 
@@ -64,20 +78,22 @@ export class SqliteConversationStore implements ConversationStore {
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
+    calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
     return this.#database.transaction((sql) => {
-      const { changes } = sql(
+      const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
+      if (!turn) return false;
+      sql(
         `UPDATE turns SET state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
-             updated_at = :now
-           WHERE ${THIS_TURN} AND ${HELD_BY}`,
+             calls = '', updated_at = :now
+           WHERE rowid = :rowid`,
       ).run({
-        ...address(ref),
-        holder,
+        rowid: Number(turn.rowid),
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
         now,
       });
-      if (changes === 0) return false;
+      enterCalls(sql, turn as unknown as CallsRow, calls);
       if (outcome.state === "completed") {
         sql(
           `UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?)
@@ -86,6 +102,10 @@ export class SqliteConversationStore implements ConversationStore {
       }
       return true;
     });
+  }
+
+  async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
+    this.#database.transaction((sql) => takeDown(sql, ref, calls));
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -163,11 +183,13 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async setTitle(conversationId: Id, title: string): Promise<void> {
-    this.#update(
-      "UPDATE conversations SET title = :title, title_state = 'final' WHERE id = :id AND title_state = 'pending'",
-      { title, id: conversationId },
-    );
+  async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
+    this.#database.transaction((sql) => {
+      sql(
+        "UPDATE conversations SET title = ?, title_state = 'final' WHERE id = ? AND title_state = 'pending'",
+      ).run(title, ref.conversationId);
+      takeDown(sql, ref, calls);
+    });
   }
 
   async ping(): Promise<void> {
@@ -225,16 +247,35 @@ function conversationRow(sql: Sql, owner: string, id: Id): ConversationRow | und
   return row as unknown as ConversationRow | undefined;
 }
 
-function insertTurn(sql: Sql, conversation: ConversationRow, turn: NewTurn): BeginOutcome {
+/** Adds calls to those of a running turn, or to the ledger once it has ended. */
+function takeDown(sql: Sql, ref: TurnRef, calls: readonly ModelCall[]): void {
+  if (calls.length === 0) return;
+  const { changes } = sql(
+    `UPDATE turns SET calls = calls || :calls WHERE ${THIS_TURN} AND state = 'running'`,
+  ).run({ ...address(ref), calls: callLines(calls) });
+  if (changes > 0) return;
+  const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN}`).get(address(ref));
+  if (turn) enterCalls(sql, turn as unknown as CallsRow, calls);
+}
+
+function insertTurn(
+  sql: Sql,
+  conversation: ConversationRow,
+  turn: NewTurn,
+  calls: readonly ModelCall[],
+): BeginOutcome {
+  const made = calls.filter(
+    ({ operation }) => operation !== "title" || conversation.title_state === "pending",
+  );
   const seq = conversation.turn_count + 1;
   const messageOffset = conversation.message_count;
-  const { user, userLocale, platform } = turn;
-  const request: TurnRequestColumn = { user, userLocale, platform };
+  const { user, userLocale, platform, userId } = turn;
+  const request: TurnRequestColumn = { user, userLocale, platform, userId };
   sql(
     `INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
-       request, state, lease_holder, lease_expires_at, created_at, updated_at)
+       request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)
      VALUES (:conversation, :seq, :id, :owner, :idempotencyKey, :requestHash, :messageOffset,
-       :request, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
+       :request, :calls, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
   ).run({
     conversation: conversation.rowid,
     seq,
@@ -244,6 +285,7 @@ function insertTurn(sql: Sql, conversation: ConversationRow, turn: NewTurn): Beg
     requestHash: turn.requestHash,
     messageOffset,
     request: JSON.stringify(request),
+    calls: callLines(made),
     holder: turn.lease.holder,
     expiresAt: turn.lease.expiresAt,
     createdAt: turn.createdAt,

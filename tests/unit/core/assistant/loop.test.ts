@@ -38,7 +38,7 @@ describe("an answer in words", () => {
     expect(await collecting).toEqual([
       { type: "text_delta", text: "Hello, " },
       { type: "text_delta", text: "world" },
-      { type: "step_done", index: 0, step },
+      { type: "step_done", index: 0, step, isLast: true },
       { type: "reply", content: "Hello, world" },
     ]);
   });

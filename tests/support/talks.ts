@@ -11,6 +11,8 @@ export interface Disaster {
   readonly url: () => string;
   readonly random: () => number;
   readonly strikes: number;
+  /** The longest time between two, in milliseconds. */
+  readonly maxPauseMs?: number;
   /** Does harm, and resolves once it is over. */
   strike(): Promise<void>;
 }
@@ -42,7 +44,13 @@ interface Page {
  * callers were told with what is stored: no acknowledged message lost, none doubled, the order kept,
  * and every conversation takes a next turn.
  */
-export async function talkThrough({ url, random, strikes, strike }: Disaster): Promise<Toll> {
+export async function talkThrough({
+  url,
+  random,
+  strikes,
+  maxPauseMs = 1_000,
+  strike,
+}: Disaster): Promise<Toll> {
   let over: Promise<unknown> = Promise.resolve();
   let done = false;
   let calls = 0;
@@ -104,7 +112,7 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
   const struck = (async () => {
     for (let count = 0; count < strikes; count++) {
       // Sometimes before the turns of the last strike are taken over, sometimes long after.
-      await delay(50 + random() * 1_000);
+      await delay(50 + random() * maxPauseMs);
       if (calls > 0) atWork++;
       over = strike();
       await over;

@@ -42,7 +42,12 @@ test(
     });
     let running: RunningServer | undefined;
     const start = async (grace: number) => {
-      const env = { OPENAI_BASE_URL: model.baseUrl, SHUTDOWN_GRACE_SECONDS: String(grace) };
+      const env = {
+        OPENAI_BASE_URL: model.baseUrl,
+        SHUTDOWN_GRACE_SECONDS: String(grace),
+        // Titles are asked for only where they are in no reply's way.
+        MODEL_MAX_CONCURRENCY: String(4 * TURNS),
+      };
       running = await startServer({ dataDir, env });
       return running;
     };

@@ -91,8 +91,6 @@ async function compareAfterKills(storage: { DATA_DIR: string } | { MONGO_URI: st
       url: () => server.url,
       random,
       strikes: KILLS,
-      // Faults make turns long; one that is interrupted too often would be ended as failed.
-      maxPauseMs: 2_500,
       async strike() {
         await server.kill("SIGKILL");
         server = await start();

@@ -39,7 +39,7 @@ export class SqliteConversationStore implements ConversationStore {
     ifMissing?: NewConversation,
     calls: readonly ModelCall[] = [],
   ): Promise<BeginOutcome> {
-    return this.#database.transaction((sql): BeginOutcome => {
+    return this.#database.write((sql): BeginOutcome => {
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
       if (!conversation) throw conversationNotFound();
@@ -80,7 +80,7 @@ export class SqliteConversationStore implements ConversationStore {
     now: number,
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
-    return this.#database.transaction((sql) => {
+    return this.#database.write((sql) => {
       const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
       if (!turn) return false;
       sql(
@@ -105,7 +105,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
-    this.#database.transaction((sql) => takeDown(sql, ref, calls));
+    await this.#database.write((sql) => takeDown(sql, ref, calls));
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -184,7 +184,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
-    this.#database.transaction((sql) => {
+    await this.#database.write((sql) => {
       sql(
         "UPDATE conversations SET title = ?, title_state = 'final' WHERE id = ? AND title_state = 'pending'",
       ).run(title, ref.conversationId);
@@ -196,8 +196,8 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database.run((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
   }
 
-  #update(text: string, values: Values): boolean {
-    return this.#database.run((sql) => sql(text).run(values).changes > 0);
+  #update(text: string, values: Values): Promise<boolean> {
+    return this.#database.write((sql) => sql(text).run(values).changes > 0);
   }
 
   #turn(text: string, values: Values): Turn | undefined {
@@ -214,8 +214,8 @@ export class SqliteConversationStore implements ConversationStore {
     condition: string,
     attempts: string,
     values: Values,
-  ): RunningTurn | undefined {
-    return this.#database.transaction((sql) => {
+  ): Promise<RunningTurn | undefined> {
+    return this.#database.write((sql) => {
       const { changes } = sql(
         `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = :holder,
              lease_expires_at = :expiresAt, attempts = ${attempts}, updated_at = :now

@@ -23,7 +23,6 @@ import { measureSoak } from "./scenarios/soak.ts";
 import { measureStartUp } from "./scenarios/start-up.ts";
 import { measureTurns } from "./scenarios/turns.ts";
 
-const SOAK_TURNS = 100_000;
 const RESULTS = resolve(import.meta.dirname, "results");
 
 /** What is measured after the main comparison, by mode. */
@@ -133,7 +132,7 @@ async function profileAndPrint(options: Options): Promise<void> {
 async function soakAndPrint(options: Options): Promise<void> {
   const sections = await withBench(options, (bench) => {
     bench.progress.section("Soak", 1, 1);
-    return measureSoak(bench, SOAK_TURNS);
+    return measureSoak(bench, options.turns);
   });
   const text = sections.map((section) => sectionText(section, [])).join("\n\n");
   mkdirSync(RESULTS, { recursive: true });

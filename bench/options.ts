@@ -10,7 +10,7 @@ What
   --ab VARIANT       this build beside another, in interleaved rounds of a turn; may be repeated. VARIANT is the
                      dist folder of another build, NAME=VALUE, or several of them with spaces between
   --profile          a CPU profile of the embedded server at 32 callers
-  --soak             100,000 turns: memory as they go by, and what a turn costs beside so many conversations
+  --soak             many turns: memory as they go by, and what a turn costs beside so many conversations
   --cold             a clone, and "make run" in it until it is ready
   --readme           README's performance section, written anew from results/full.json
 
@@ -18,6 +18,7 @@ How
   --rounds N         of each comparison
   --seconds S        of each round
   --callers N,N      at the same time
+  --turns N          of a soak (100,000)
   --data FOLDER      where servers keep their data; /dev/shm leaves the disk out of it
   --dist FOLDER      the build that is measured (./dist)
 `;
@@ -29,20 +30,24 @@ export interface Options {
   readonly effort: Effort;
   /** What the build is compared with in mode `ab`. */
   readonly variants: readonly string[];
+  /** Of a soak. */
+  readonly turns: number;
   readonly data?: string;
   readonly dist: string;
 }
 
+const NOTHING: Effort = { rounds: 0, roundMs: 0, warmUpMs: 0, warmUpOperations: 0, callers: [] };
+
 const EFFORTS: Record<Mode, Effort> = {
-  full: { rounds: 5, roundMs: 1_500, warmUpMs: 2_000, callers: [1, 32, 256] },
-  quick: { rounds: 3, roundMs: 400, warmUpMs: 700, callers: [1, 32] },
-  smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, callers: [1, 8] },
-  ab: { rounds: 20, roundMs: 800, warmUpMs: 2_500, callers: [32] },
-  profile: { rounds: 1, roundMs: 10_000, warmUpMs: 3_000, callers: [32] },
-  soak: { rounds: 10, roundMs: 1_000, warmUpMs: 2_000, callers: [32] },
-  cold: { rounds: 1, roundMs: 0, warmUpMs: 0, callers: [] },
-  readme: { rounds: 0, roundMs: 0, warmUpMs: 0, callers: [] },
-  help: { rounds: 0, roundMs: 0, warmUpMs: 0, callers: [] },
+  full: { rounds: 5, roundMs: 1_200, warmUpMs: 1_500, warmUpOperations: 1_500, callers: [1, 32, 256] },
+  quick: { rounds: 3, roundMs: 400, warmUpMs: 500, warmUpOperations: 300, callers: [1, 32] },
+  smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, warmUpOperations: 0, callers: [1, 8] },
+  ab: { rounds: 20, roundMs: 800, warmUpMs: 1_500, warmUpOperations: 3_000, callers: [32] },
+  profile: { rounds: 1, roundMs: 10_000, warmUpMs: 2_000, warmUpOperations: 3_000, callers: [32] },
+  soak: { rounds: 10, roundMs: 1_000, warmUpMs: 2_000, warmUpOperations: 1_000, callers: [32] },
+  cold: NOTHING,
+  readme: NOTHING,
+  help: NOTHING,
 };
 
 /** @throws Error that says what is wrong. */
@@ -61,6 +66,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: "string" },
       seconds: { type: "string" },
       callers: { type: "string" },
+      turns: { type: "string", default: "100000" },
       data: { type: "string" },
       dist: { type: "string", default: "dist" },
     },
@@ -74,6 +80,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     mode,
     variants: values.ab ?? [],
+    turns: positive("turns", values.turns),
     data: values.data,
     dist: values.dist,
     effort: {

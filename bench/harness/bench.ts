@@ -7,8 +7,12 @@ export interface Effort {
   readonly rounds: number;
   /** Of one contestant in one round, in milliseconds. */
   readonly roundMs: number;
-  /** Of a fresh server, until its code has been compiled, in milliseconds. */
+  /**
+   * Of a fresh server, until its code has been compiled: so long, in milliseconds, and again a few times
+   * until it has done so many operations.
+   */
   readonly warmUpMs: number;
+  readonly warmUpOperations: number;
   /** Callers at the same time, one comparison each. */
   readonly callers: readonly number[];
 }

@@ -4,6 +4,8 @@ import type { Bench } from "./bench.ts";
 import type { RunningServer } from "./server.ts";
 import { cpuMs, memoryMb, resetPeak } from "./usage.ts";
 
+const MOST_WARM_UPS = 5;
+
 /** A server and what is asked of it. */
 export interface Contestant {
   readonly name: string;
@@ -49,11 +51,15 @@ export async function measure(bench: Bench, contestant: Contestant, round: Round
   };
 }
 
-/** Until the code of each server has been compiled. */
+/** Until the code of each server has been compiled, or that has taken too long. */
 export async function warmUp(bench: Bench, contestants: readonly Contestant[], callers = 32): Promise<void> {
+  const { warmUpMs, warmUpOperations } = bench.effort;
   for (const contestant of contestants) {
     bench.progress.tell(`warming up ${contestant.name}`);
-    await measure(bench, contestant, { callers, ms: bench.effort.warmUpMs });
+    let done = 0;
+    for (let times = 0; times === 0 || (times < MOST_WARM_UPS && done < warmUpOperations); times++) {
+      done += (await measure(bench, contestant, { callers, ms: warmUpMs })).operations;
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { LoadGenerator } from "./load.ts";
 import { Progress } from "./progress.ts";
 import { killAll } from "./server.ts";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
  * Runs `work` with a load generator, the fake provider and a folder for data, which are gone when this
  * returns, throws, or is interrupted: the first Ctrl-C stops in order, the second at once.
@@ -30,7 +32,7 @@ export async function withBench<T>(options: Options, work: (bench: Bench) => Pro
     load.stop();
   };
   process.once("exit", atExit);
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const name of SIGNALS) process.on(name, onSignal);
   try {
     const { effort, dist } = options;
     await using servers = new Servers({ signal: interrupted.signal });
@@ -46,7 +48,8 @@ export async function withBench<T>(options: Options, work: (bench: Bench) => Pro
     });
   } finally {
     progress.clear();
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("exit", atExit);
+    for (const name of SIGNALS) process.off(name, onSignal);
+    process.off("exit", atExit);
     atExit();
   }
 }

@@ -125,7 +125,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   };
 }
 
-function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound): LanguageModel {
+function createModel(config: Config, upstreams: Upstreams, { streaming }: Outbound): LanguageModel {
   if (!usesOpenAI(config)) return metered(createDemoModel());
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
@@ -133,7 +133,7 @@ function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound):
     model: config.OPENAI_MODEL,
     baseUrl: config.OPENAI_BASE_URL,
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
-    fetch,
+    http: streaming,
   });
   return resilientModel(metered(openai), upstreams.open("model:openai"));
 }

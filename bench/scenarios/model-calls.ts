@@ -8,6 +8,7 @@ import type { Comparison, Sample } from "../report/results.ts";
 const WAYS = [
   [PARLEY, "parley"],
   [BARE_CALL, "bare"],
+  ["SDK over a thin fetch", "sdk-thin"],
   ["SDK over Node's fetch", "sdk"],
 ] as const;
 

@@ -2,10 +2,11 @@
 // other, and CALLER says how. The answer is streamed, and read to its end.
 import { createServer } from "node:http";
 import OpenAI, { type ClientOptions } from "openai";
-import { Pool } from "undici";
+import { Agent, Pool } from "undici";
 import type { ModelMessage, ModelRequest } from "../../src/core/model/language-model.ts";
 import { openOutbound } from "../../src/net/outbound.ts";
 import { createOpenAIModel } from "../../src/providers/openai/index.ts";
+import { thinFetch } from "./thin-fetch.ts";
 import { chatRequest, MODEL, QUESTION, REPLY, SYSTEM_PROMPT, TOOL, TOOL_DESCRIPTION } from "./wire.ts";
 
 const baseUrl = process.env.MODEL_URL ?? "";
@@ -20,7 +21,12 @@ const history: readonly ModelMessage[] = [
 ];
 
 /** Each makes a call and returns the answer's text. */
-const CALLERS: Record<string, () => () => Promise<string>> = { parley, sdk, bare };
+const CALLERS: Record<string, () => () => Promise<string>> = {
+  parley,
+  sdk: () => sdk(),
+  "sdk-thin": () => sdk(thinFetch(new Agent({ connections: 512 }))),
+  bare,
+};
 
 const call = CALLERS[process.env.CALLER ?? ""]?.();
 
@@ -38,7 +44,7 @@ function parley() {
   const ignore = () => undefined;
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
   const outbound = openOutbound({ rules: [() => true], log });
-  const model = createOpenAIModel({ apiKey: "none", model: MODEL, baseUrl, fetch: outbound.fetch });
+  const model = createOpenAIModel({ apiKey: "none", model: MODEL, baseUrl, http: outbound.streaming });
   const request: ModelRequest = {
     operation: "reply",
     messages: history,

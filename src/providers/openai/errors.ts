@@ -1,46 +1,67 @@
-import { APIConnectionError, APIError } from "openai";
+import type { IncomingHttpHeaders } from "node:http";
 import type { AppError } from "../../core/errors.ts";
 import { type ModelErrorKind, modelError } from "../../core/model/model-errors.ts";
 import { RequestRefusedError } from "../../net/http-client.ts";
 import { retryAfterMs } from "../../net/retry-after.ts";
 
 /** Codes of a 429 that no waiting mends: https://platform.openai.com/docs/guides/error-codes */
-const UNPAID = new Set(["insufficient_quota", "billing_not_active"]);
+const UNPAID = new Set<unknown>(["insufficient_quota", "billing_not_active"]);
 
 /** Enough of a provider's words for the log, which some servers fill with a whole web page. */
 const MAX_WORDS = 500;
 
-/**
- * Any error of the SDK or of the stream beneath it as a model error. Its kinds: see the table at
- * `createOpenAIModel`.
- *
- * @param apiKey is blotted out of the cause: some servers repeat it in their error texts.
+/*
+ * What went wrong with a call, as model errors; their kinds: see the table at `createOpenAIModel`. Each takes
+ * the API key to blot it out of the cause: some servers repeat it in their error texts.
  */
-export function toModelError(error: unknown, apiKey: string): AppError {
-  const headers = error instanceof APIError ? error.headers : undefined;
-  const waitMs = retryAfterMs((name) => headers?.get(name));
-  return modelError(kindOf(error), new ProviderFailure(error, apiKey), waitMs);
+
+/** A request that was not answered: `error` is what the transport threw. */
+export function unanswered(error: unknown, apiKey: string): AppError {
+  const kind = error instanceof RequestRefusedError ? "model_rejected" : "model_unavailable";
+  return modelError(kind, new ProviderFailure(wordsOf(error), apiKey));
 }
 
-/**
- * What the provider said, for the log. It stands in for the SDK's error, which carries headers and
- * bodies, and whose text may hold the key.
- */
+/** An answer that breaks off, or has something else in it than it should. */
+export function brokenOff(error: unknown, apiKey: string): AppError {
+  const kind = error instanceof RequestRefusedError ? "model_rejected" : "model_interrupted";
+  return modelError(kind, new ProviderFailure(wordsOf(error), apiKey));
+}
+
+/** An answer with a status of failure. @param body its text, in whatever format. */
+export function failed(
+  { status, headers }: { readonly status: number; readonly headers: IncomingHttpHeaders },
+  body: string,
+  apiKey: string,
+): AppError {
+  const error = errorIn(body);
+  const requestId = headers["x-request-id"]?.toString();
+  const words = `${status} ${sayingOf(error) || "without a word"}`;
+  const waitMs = retryAfterMs((name) => headers[name]?.toString());
+  return modelError(kindOf(status, error), new ProviderFailure(words, apiKey, status, requestId), waitMs);
+}
+
+/** What an error event in the stream says. */
+export function sayingOf(error: unknown): string {
+  if (typeof error === "string") return error;
+  return typeof field(error, "message") === "string"
+    ? String(field(error, "message"))
+    : JSON.stringify(error);
+}
+
+/** What the provider said, for the log: without what else its answer held. */
 class ProviderFailure extends Error {
   override readonly name = "ProviderFailure";
   readonly status?: number;
   readonly requestId?: string;
 
-  constructor(error: unknown, apiKey: string) {
-    super(wordsOf(error).replaceAll(apiKey, "[API key]").slice(0, MAX_WORDS));
-    if (error instanceof APIError) {
-      this.status = error.status;
-      this.requestId = error.requestID ?? undefined;
-    }
+  constructor(words: string, apiKey: string, status?: number, requestId?: string) {
+    super(words.replaceAll(apiKey, "[API key]").slice(0, MAX_WORDS));
+    this.status = status;
+    this.requestId = requestId;
   }
 }
 
-/** The message of an error and of what caused it: "Connection error." alone says nothing. */
+/** The message of an error and of what caused it. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // One for each address of the host that was tried; it has no message of its own.
@@ -48,14 +69,25 @@ function wordsOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message} ${wordsOf(error.cause)}`;
 }
 
-function kindOf(error: unknown): ModelErrorKind {
-  const cause = error instanceof APIConnectionError ? error.cause : error;
-  if (cause instanceof RequestRefusedError) return "model_rejected";
-  if (error instanceof APIConnectionError) return "model_unavailable";
-  if (!(error instanceof APIError) || typeof error.status !== "number") return "model_interrupted";
-  const { status, code, type } = error;
-  if (status === 429)
-    return UNPAID.has(code ?? "") || UNPAID.has(type ?? "") ? "model_rejected" : "model_overloaded";
+/** OpenAI's `{ "error": { … } }`, what other servers have in its place, or the text itself. */
+function errorIn(body: string): unknown {
+  try {
+    const json: unknown = JSON.parse(body);
+    return field(json, "error") ?? json;
+  } catch {
+    return body;
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function kindOf(status: number, error: unknown): ModelErrorKind {
+  if (status === 429) {
+    const unpaid = UNPAID.has(field(error, "code")) || UNPAID.has(field(error, "type"));
+    return unpaid ? "model_rejected" : "model_overloaded";
+  }
   if (status === 408 || status === 409) return "model_overloaded";
   return status >= 500 ? "model_unavailable" : "model_rejected";
 }

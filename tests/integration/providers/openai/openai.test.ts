@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { errors } from "undici";
 import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
+import type { StreamingClient } from "../../../../src/net/http-client.ts";
 import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
 import { Aimock, type Reply } from "../../../support/aimock.ts";
 import { localOutbound, outboundAllowing } from "../../../support/outbound.ts";
@@ -32,7 +33,7 @@ function model(options: Partial<OpenAIModelOptions> = {}) {
     apiKey: KEY,
     model: "gpt-5-mini",
     baseUrl: aimock.baseUrl,
-    fetch: outbound.fetch,
+    http: outbound.streaming,
     ...options,
   });
 }
@@ -40,6 +41,21 @@ function model(options: Partial<OpenAIModelOptions> = {}) {
 function ask(reply: Reply, request = QUESTION): Promise<ModelEvent[]> {
   aimock.script(reply);
   return Array.fromAsync(model().stream(request, NEVER));
+}
+
+/** The way out, which takes down what is sent; or that fails. */
+function recording(failure?: Error) {
+  const urls: string[] = [];
+  const headers: object[] = [];
+  const http: StreamingClient = {
+    async post(url, options) {
+      urls.push(url.href);
+      headers.push(options.headers);
+      if (failure) throw failure;
+      return outbound.streaming.post(url, options);
+    },
+  };
+  return { http, urls, headers };
 }
 
 /** The answer's text, and its other events. */
@@ -240,8 +256,8 @@ describe("failures", () => {
     ["no answer in time", new errors.HeadersTimeoutError()],
     ["a connection that breaks off", new errors.SocketError("other side closed")],
   ])("%s", async (_what, error) => {
-    const fetch = () => Promise.reject(error);
-    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    const http = { post: () => Promise.reject(error) };
+    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
     await expect(asked).rejects.toMatchObject({
       meta: { reason: "model_unavailable" },
       cause: { message: expect.stringContaining(error.message) },
@@ -250,8 +266,8 @@ describe("failures", () => {
 
   test("an address that may not be reached, and the log says the cure", async () => {
     const before = aimock.requests.length;
-    const { fetch } = outboundAllowing([]);
-    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    const { streaming: http } = outboundAllowing([]);
+    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
     await expect(asked).rejects.toMatchObject({
       code: "failed_precondition",
       retryable: false,
@@ -259,6 +275,13 @@ describe("failures", () => {
       cause: { message: expect.stringContaining(`add ${new URL(aimock.baseUrl).host} to OUTBOUND_ALLOW`) },
     });
     expect(aimock.requests.length).toBe(before);
+  });
+
+  test("what a broken stream held is not for the log", async () => {
+    const raw = [chunk({ content: "private" }), 'data: {"private\n\n'];
+    const error = await ask({ raw }).catch((caught) => caught);
+    expect(error.meta).toEqual({ reason: "model_interrupted" });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain("private");
   });
 
   test("a redirect is not followed", async () => {
@@ -332,15 +355,11 @@ describe("abort", () => {
 });
 
 describe("requests", () => {
-  test("hold the key, the model and the tools; a fetch of one's own is used", async () => {
+  test("hold the key, the model and the tools", async () => {
     aimock.script({ text: "Hi" });
-    const urls: string[] = [];
-    const own: typeof fetch = (url, init) => {
-      urls.push(String(url));
-      return outbound.fetch(url, init);
-    };
+    const { http, urls } = recording();
     const tool = { name: "now", description: "The time.", parameters: { type: "object" } };
-    const asked = model({ fetch: own, maxOutputTokens: 9 });
+    const asked = model({ http, maxOutputTokens: 9 });
     await Array.fromAsync(asked.stream({ ...QUESTION, tools: [tool] }, NEVER));
     expect(asked).toMatchObject({ provider: "openai", model: "gpt-5-mini" });
     expect(urls).toEqual([`${aimock.baseUrl}/chat/completions`]);
@@ -366,16 +385,17 @@ describe("requests", () => {
       OPENAI_PROJECT_ID: "p",
     };
     try {
-      const sent: Request[] = [];
-      const refuse: typeof fetch = (url, init) => {
-        sent.push(new Request(url, init));
-        return Promise.resolve(new Response("{}", { status: 400 }));
-      };
-      const openai = createOpenAIModel({ apiKey: KEY, model: "m", fetch: refuse });
+      const { http, urls, headers } = recording(new Error("Not sent"));
+      const openai = createOpenAIModel({ apiKey: KEY, model: "m", http });
       await expect(Array.fromAsync(openai.stream(QUESTION, NEVER))).rejects.toThrow();
-      expect(sent.map(({ url }) => url)).toEqual(["https://api.openai.com/v1/chat/completions"]);
-      expect(sent[0]?.headers.get("openai-organization")).toBeNull();
-      expect(sent[0]?.headers.get("openai-project")).toBeNull();
+      expect(urls).toEqual(["https://api.openai.com/v1/chat/completions"]);
+      expect(headers).toEqual([
+        {
+          accept: "application/json",
+          authorization: `Bearer ${KEY}`,
+          "content-type": "application/json",
+        },
+      ]);
     } finally {
       process.env = environment;
     }

@@ -61,7 +61,7 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
 
   /** @throws AppError, or the signal's reason, unless the status is one of success. */
   async function ask(request: ModelRequest, signal: AbortSignal): Promise<StreamedResponse> {
-    const body = JSON.stringify(encode(request, options));
+    const body = encode(request, options);
     const response = await http.post(url, { headers, body, signal }).catch((error) => {
       signal.throwIfAborted();
       throw unanswered(error, apiKey);

@@ -79,12 +79,12 @@ function credentialsOf({ username, password }: URL): Record<string, string> | un
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
-/** Made once: an error with a stack for each call would cost more than reading a short answer. */
+/** For undici alone, so it needs no stack of its own. */
 const NOT_READ = new Error("Nobody reads the answer any more");
 
 /**
- * What undici tells of one request, and what is read of its answer. Without the stream that undici's own
- * `request` puts in between: it costs about as much as the rest of the exchange.
+ * What undici tells of one request, and what is read of its answer: without the stream and the errors that
+ * undici's own `request` makes for each.
  */
 class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   readonly #answer = Promise.withResolvers<Answer>();

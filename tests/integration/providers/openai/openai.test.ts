@@ -1,11 +1,12 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { errors } from "undici";
 import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
 import type { StreamingClient } from "../../../../src/net/http-client.ts";
 import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
+import { localServer } from "../../../fixtures/tools/local-server.ts";
 import { Aimock, type Reply } from "../../../support/aimock.ts";
 import { localOutbound, outboundAllowing } from "../../../support/outbound.ts";
 import { chunk, refusal, usageChunk } from "../../../support/raw-sse.ts";
@@ -172,6 +173,23 @@ describe("answers", () => {
       rest: [{ reason: "stop" }],
     });
   });
+});
+
+test("the connection stays open for the end that follows [DONE]", async () => {
+  const answered = Promise.withResolvers<ServerResponse>();
+  const ended: Socket[] = [];
+  const server = await localServer((_url, response, { socket }) => {
+    socket.once("end", () => ended.push(socket));
+    response.write(`data: ${JSON.stringify(chunk({ content: "Hi" }, "stop"))}\n\ndata: [DONE]\n\n`);
+    answered.resolve(response);
+  });
+  const ask = () => Array.fromAsync(model({ baseUrl: server.url }).stream(QUESTION, NEVER));
+  expect(summary(await ask()).text).toBe("Hi");
+  // Whatever the first call sent is there before a second one, over another connection.
+  await ask();
+  expect(ended).toEqual([]);
+  (await answered.promise).end();
+  await server.close();
 });
 
 test("a stream under another content type is read all the same", async () => {
@@ -374,6 +392,18 @@ describe("requests", () => {
         stream_options: { include_usage: true },
       },
     });
+  });
+
+  test.each([
+    ["http://localhost:11434/v1", "http://localhost:11434/v1/chat/completions"],
+    ["http://localhost:11434/v1/", "http://localhost:11434/v1/chat/completions"],
+    ["https://models.test", "https://models.test/chat/completions"],
+    ["https://me.test/openai/v1?api-version=1", "https://me.test/openai/v1/chat/completions?api-version=1"],
+    ["https://models.test/v1/#top", "https://models.test/v1/chat/completions"],
+  ])("for the base URL %s go to %s", async (baseUrl, url) => {
+    const { http, urls } = recording(new Error("Not sent"));
+    await expect(Array.fromAsync(model({ http, baseUrl }).stream(QUESTION, NEVER))).rejects.toThrow();
+    expect(urls).toEqual([url]);
   });
 
   test("go to OpenAI when no base URL is given, whatever the environment says", async () => {

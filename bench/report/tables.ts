@@ -56,6 +56,9 @@ export function sectionText(section: Section, own: readonly string[]): string {
   const parts = [`### ${section.title}`, section.text];
   for (const comparison of section.comparisons) {
     parts.push(`**${comparison.title}**`, comparisonTable(comparison));
+    const unbounded = comparison.series.filter(isBoundByGenerator).map(({ contestant }) => contestant);
+    if (unbounded.length > 0)
+      parts.push(`The load generator had no more to give to: ${unbounded.join(", ")}.`);
     for (const contestant of own) {
       const table = comparison.series.length > 2 ? ratioTable(comparison, contestant) : undefined;
       if (table) parts.push(table);
@@ -63,6 +66,10 @@ export function sectionText(section: Section, own: readonly string[]): string {
   }
   if (section.figures.length > 0) parts.push(figureTable(section.figures));
   return parts.join("\n\n");
+}
+
+function isBoundByGenerator({ samples }: Series): boolean {
+  return (spread(samples.map(({ generatorBusy }) => generatorBusy))?.median ?? 0) > 0.9;
 }
 
 export function ratioOf(

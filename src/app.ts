@@ -51,10 +51,15 @@ export interface App {
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
-  const observability = openObservability(config);
+  const observability = await openObservability(config, log);
+  const { tracing } = observability;
   const stores = await openStores(config, clock, log, observability.stores);
   const { conversations: store, sessions } = stores;
-  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
+  const outbound = openOutbound({
+    rules: config.OUTBOUND_ALLOW,
+    log,
+    traceHeaders: tracing && (() => tracing.outgoingHeaders()),
+  });
   const upstreams = new Upstreams(config, clock, watchUpstreams(log, observability.meters));
   const model = deps.model
     ? observability.model(deps.model)
@@ -122,7 +127,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       readiness.phase = "draining";
       sweeping.abort();
       const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
-      await shutDown({ runner, server, idle: swept, stores, clock, log }, graceMs);
+      await shutDown({ runner, server, idle: swept, stores, tracing, clock, log }, graceMs);
       await outbound.close();
     },
     countFault: observability.fault,

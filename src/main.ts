@@ -6,7 +6,7 @@ import { createLogger } from "./observability/logger.ts";
 /** Exit codes: 0 stopped on request, 1 failed, 2 wrong configuration, 130 stopped in a hurry. */
 async function main(): Promise<void> {
   const config = configOrExit();
-  const log = createLogger(config.LOG_LEVEL);
+  const log = createLogger(config.LOG_LEVEL, { traced: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined });
   let app: App | undefined;
   let exitCode = 0;
 

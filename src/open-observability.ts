@@ -1,6 +1,7 @@
 import { Gauge, Registry } from "prom-client";
 
 import type { Config } from "./config.ts";
+import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { TOOL_CALL_OUTCOMES, type TurnObserver } from "./core/turn-observer.ts";
 import { createMeters, type Meters } from "./observability/metrics/meters.ts";
@@ -33,7 +34,7 @@ export interface Observability {
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-export function openObservability(config: Config): Observability {
+export async function openObservability(config: Config, log: Logger): Promise<Observability> {
   // From now on, not from the first look at it on.
   processMetrics();
   const registry = new Registry();
@@ -45,17 +46,19 @@ export function openObservability(config: Config): Observability {
     registers: [registry],
   }).set({ version, store: config.MONGO_URI === undefined ? "sqlite" : "mongodb" }, 1);
   for (const reason of REFUSAL_REASONS) meters.http.shed.of(reason);
-  const telemetry = { meters };
+  const tracing = await openTracing(config, log);
+  const telemetry = { meters, tracing };
   const observeCall = meterModelCalls(meters, {
     models: new Set(["demo", config.OPENAI_MODEL]),
     maxUsers: config.METRICS_USER_ID ? config.METRICS_MAX_USERS : 0,
   });
   return {
     meters,
+    tracing,
     requests: watchRequests(telemetry),
     turns: watchTurns(telemetry),
     stores: watchStores(telemetry),
-    model: (inner) => watchedModel(inner, observeCall, undefined),
+    model: (inner) => watchedModel(inner, observeCall, tracing),
     refused(reason) {
       meters.http.shed.of(reason).value++;
     },
@@ -74,4 +77,18 @@ export function openObservability(config: Config): Observability {
       return { contentType: registry.contentType, body: pages.join("\n") };
     },
   };
+}
+
+async function openTracing(config: Config, log: Logger): Promise<Tracing | undefined> {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  // Loaded here: without a collector nobody waits for the SDK.
+  const { startTracing } = await import("./observability/otel-sdk.ts");
+  return startTracing({
+    serviceName: config.OTEL_SERVICE_NAME,
+    serviceVersion: version,
+    sampler: config.OTEL_TRACES_SAMPLER,
+    samplerArg: config.OTEL_TRACES_SAMPLER_ARG,
+    captureContent: config.OTEL_CAPTURE_CONTENT,
+    log,
+  });
 }

@@ -16,6 +16,12 @@ import { AppError } from "../core/errors.ts";
 /** Costs nothing until a span is entered. */
 const active = new AsyncLocalStorage<Span>();
 
+/** The ids of the active span, for the log. */
+export function activeSpanIds(): { trace_id?: string; span_id?: string } {
+  const span = active.getStore()?.spanContext();
+  return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
+}
+
 export interface TracingOptions {
   readonly tracer: Tracer;
   /** Reads and writes what goes from process to process. */

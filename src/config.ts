@@ -67,6 +67,16 @@ const telegramIds = () =>
     .regex(/^-?\d+(\s*,\s*-?\d+)*$/, "must be a list of numeric ids, separated by commas")
     .transform((text) => text.split(",").map(Number));
 
+/** As OpenTelemetry's specification names them ("Environment Variable Specification"). */
+const TRACE_SAMPLERS = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
+
 /** Every environment variable that Parley reads; .env.example explains each. */
 export const environmentSchema = z
   .object({
@@ -75,6 +85,17 @@ export const environmentSchema = z
     DATA_DIR: z.string().default("./data"),
     LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
     SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
+
+    METRICS_USER_ID: z.stringbool().default(false),
+    METRICS_MAX_USERS: integer(1, 10_000).default(100),
+
+    OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl().optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+    OTEL_SERVICE_NAME: z.string().default("parley"),
+    OTEL_RESOURCE_ATTRIBUTES: z.string().optional(),
+    OTEL_TRACES_SAMPLER: z.enum(TRACE_SAMPLERS).default("parentbased_always_on"),
+    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+    OTEL_CAPTURE_CONTENT: z.stringbool().default(false),
 
     API_KEYS: apiKeys().default([]),
     API_KEY_LIMITS: apiKeyLimits().default([]),

@@ -6,7 +6,7 @@ import { createLogger } from "./observability/logger.ts";
 /** Exit codes: 0 stopped on request, 1 failed, 2 wrong configuration, 130 stopped in a hurry. */
 async function main(): Promise<void> {
   const config = configOrExit();
-  const log = createLogger(config.LOG_LEVEL);
+  const log = createLogger(config.LOG_LEVEL, { traced: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined });
   let app: App | undefined;
   let exitCode = 0;
 
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   let faults = 0;
   const onFault = (error: unknown) => {
     faults++;
+    app?.countFault();
     exitCode = 1;
     log.fatal({ err: error, faults }, "The server has a fault: it stops when the turns at work have ended");
     void stop();

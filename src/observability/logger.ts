@@ -1,9 +1,35 @@
-import { pino } from "pino";
+import { type Level, type LoggerOptions, pino } from "pino";
 import pretty from "pino-pretty";
+import type { FaultReporter } from "./fault-reporter.ts";
+
+export interface LoggerSettings {
+  /** Default: whether standard output is one. */
+  readonly terminal?: boolean;
+  /** Is told of each error at level `error` and `fatal`. */
+  readonly faults?: Pick<FaultReporter, "report">;
+}
 
 /** JSON lines on standard output; readable ones when that is a terminal. */
-export function createLogger(level: string, terminal = process.stdout.isTTY) {
-  const options = { level, base: undefined };
+export function createLogger(
+  level: string,
+  { terminal = process.stdout.isTTY, faults }: LoggerSettings = {},
+) {
+  const options = { level, base: undefined, ...(faults && { hooks: reportTo(faults) }) };
   if (!terminal) return pino(options);
   return pino(options, pretty({ sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" }));
+}
+
+function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {
+  return {
+    logMethod(args, method, number) {
+      method.apply(this, args);
+      const level = pino.levels.labels[number] as Level;
+      const [fields] = args as [unknown];
+      if ((level !== "error" && level !== "fatal") || typeof fields !== "object" || !fields) return;
+      if (!("err" in fields)) return;
+      const { requestId, turnId } = { ...this.bindings(), ...fields } as Record<string, unknown>;
+      const id = (value: unknown) => (typeof value === "string" ? value : undefined);
+      faults.report({ level, error: fields.err, requestId: id(requestId), turnId: id(turnId) });
+    },
+  };
 }

@@ -1,0 +1,27 @@
+import { version } from "../package.json";
+import type { Config } from "./config.ts";
+import { openOutbound } from "./net/outbound.ts";
+import type { FaultReporter } from "./observability/fault-reporter.ts";
+import { createLogger } from "./observability/logger.ts";
+
+/** Sentry, when SENTRY_DSN is set; its SDK is loaded only then. */
+export async function openSentry(config: Config): Promise<FaultReporter | undefined> {
+  const { SENTRY_DSN: dsn, SENTRY_ENVIRONMENT: environment } = config;
+  if (dsn === undefined) return undefined;
+  const { SentryReporter } = await import("./observability/sentry.ts");
+  // The log without reports: what goes wrong with a report is no fault to report.
+  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log: createLogger(config.LOG_LEVEL) });
+  const sentry = new SentryReporter({
+    dsn,
+    environment,
+    release: `parley@${version}`,
+    fetch: outbound.fetch,
+  });
+  return {
+    report: (fault) => sentry.report(fault),
+    async close(timeoutMs) {
+      await sentry.close(timeoutMs);
+      await outbound.close();
+    },
+  };
+}

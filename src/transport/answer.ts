@@ -29,10 +29,11 @@ export function jsonAnswer(status: number, value: unknown): Answer {
 /** A Twirp error body: `code`, `msg`, `meta`, and no other key. */
 export function errorAnswer(error: AppError, requestId: string, log: Logger): Answer {
   const unexpected = error.code === "internal";
-  // One without a cause is that of a turn, which has told the log itself.
-  if (error.cause === undefined) log.debug({ code: error.code }, "A request failed");
-  else if (unexpected) log.error({ err: error.cause }, "A request failed unexpectedly");
-  else log.debug({ err: error }, "A request failed");
+  if (error.cause !== undefined) {
+    // One without a cause is that of a turn, which has told the log itself.
+    if (unexpected) log.error({ err: error.cause }, "A request failed unexpectedly");
+    else log.debug({ err: error }, "A request failed");
+  }
   const meta = unexpected ? { ...error.meta, request_id: requestId } : error.meta;
   return {
     ...jsonAnswer(HTTP_STATUS[error.code], { code: error.code, msg: error.publicMessage, meta }),

@@ -62,14 +62,16 @@ function only(node: SyntaxNode, name: string): SyntaxNode {
 /** What a server exposes: the values of each label by metric; no labels are known of one that has no sample yet. */
 export type Exposed = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>> | undefined>;
 
-/** Reads Prometheus's text format. */
-export function readExposition(text: string): Exposed {
-  const exposed = new Map<string, Map<string, Set<string>> | undefined>();
+/** Reads Prometheus's text format, of several servers too; `recorded` are the records of rules, without labels. */
+export function readExposition(text: string, recorded: readonly { record: string }[] = []): Exposed {
+  const exposed = new Map<string, Map<string, Set<string>> | undefined>(
+    recorded.map(({ record }) => [record, new Map()]),
+  );
   for (const line of text.split("\n")) {
     const [, family, type] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? [];
     if (family) {
       const suffixes = type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
-      for (const suffix of suffixes) exposed.set(family + suffix, undefined);
+      for (const suffix of suffixes) exposed.set(family + suffix, exposed.get(family + suffix));
     }
     const [, name, labels = ""] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
     if (!name) continue;

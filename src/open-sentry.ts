@@ -9,19 +9,15 @@ export async function openSentry(config: Config): Promise<FaultReporter | undefi
   const { SENTRY_DSN: dsn, SENTRY_ENVIRONMENT: environment } = config;
   if (dsn === undefined) return undefined;
   const { SentryReporter } = await import("./observability/sentry.ts");
-  // The log without reports: what goes wrong with a report is no fault to report.
-  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log: createLogger(config.LOG_LEVEL) });
-  const sentry = new SentryReporter({
-    dsn,
-    environment,
-    release: `parley@${version}`,
-    fetch: outbound.fetch,
-  });
+  // Without reports: what goes wrong with one is no fault to report.
+  const log = createLogger(config.LOG_LEVEL);
+  const { fetch, close } = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
+  const sentry = new SentryReporter({ dsn, environment, release: `parley@${version}`, fetch, log });
   return {
     report: (fault) => sentry.report(fault),
     async close(timeoutMs) {
       await sentry.close(timeoutMs);
-      await outbound.close();
+      await close();
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   type ServerRuntimeClientOptions,
 } from "@sentry/core/server";
 import { AppError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
 import type { Outbound } from "../net/outbound.ts";
 import type { Fault, FaultReporter } from "./fault-reporter.ts";
 
@@ -21,6 +22,8 @@ export interface SentryOptions {
   /** `parley@<version>`. */
   readonly release: string;
   readonly fetch: Outbound["fetch"];
+  /** Is told what could not be reported; it must not report in turn. */
+  readonly log: Logger;
 }
 
 /** How long Sentry may take for one event; those that come meanwhile wait, 64 at most. */
@@ -40,8 +43,10 @@ const parseStack = createStackParser(nodeStackLineParser());
  */
 export class SentryReporter implements FaultReporter {
   readonly #client: ServerRuntimeClient;
+  readonly #log: Logger;
 
-  constructor({ dsn, environment, release, fetch }: SentryOptions) {
+  constructor({ dsn, environment, release, fetch, log }: SentryOptions) {
+    this.#log = log;
     const options: ServerRuntimeClientOptions = {
       dsn,
       environment,
@@ -54,21 +59,21 @@ export class SentryReporter implements FaultReporter {
       stackParser: parseStack,
       transport: ({ url, headers, ...rest }) =>
         createTransport(rest, async ({ body }) => {
-          const response = await fetch(url, {
-            method: "POST",
-            headers: { ...headers, "content-type": "application/x-sentry-envelope" },
-            body: typeof body === "string" ? body : new TextDecoder().decode(body),
-            signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-          });
-          await response.body?.cancel();
-          const header = (name: string) => response.headers.get(name);
-          return {
-            statusCode: response.status,
-            headers: {
-              "x-sentry-rate-limits": header("x-sentry-rate-limits"),
-              "retry-after": header("retry-after"),
-            },
-          };
+          try {
+            const response = await fetch(url, {
+              method: "POST",
+              headers: { ...headers, "content-type": "application/x-sentry-envelope" },
+              body: typeof body === "string" ? body : new TextDecoder().decode(body),
+              signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+            });
+            await response.body?.cancel();
+            const { status } = response;
+            if (!response.ok) log.warn({ status }, "Sentry did not take a report");
+            return { statusCode: status, headers: limitsOf(response.headers) };
+          } catch (error) {
+            log.warn({ err: error }, "Sentry could not be reached with a report");
+            throw error;
+          }
         }),
     };
     applySdkMetadata(options, "core");
@@ -76,13 +81,25 @@ export class SentryReporter implements FaultReporter {
   }
 
   report(fault: Fault): void {
-    // A scope of its own: faults have no trace in common.
-    this.#client.captureEvent(toEvent(fault), {}, new Scope());
+    try {
+      // A scope of its own: faults have no trace in common.
+      this.#client.captureEvent(toEvent(fault), {}, new Scope());
+    } catch (error) {
+      this.#log.warn({ err: error }, "A fault could not be reported to Sentry");
+    }
   }
 
   async close(timeoutMs: number): Promise<void> {
     await this.#client.close(timeoutMs);
   }
+}
+
+/** What Sentry says of when it takes the next report. */
+function limitsOf(headers: Headers) {
+  return {
+    "x-sentry-rate-limits": headers.get("x-sentry-rate-limits"),
+    "retry-after": headers.get("retry-after"),
+  };
 }
 
 function toEvent({ level, error, requestId, turnId }: Fault): Event {

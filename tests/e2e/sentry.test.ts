@@ -131,6 +131,20 @@ test("a Sentry that does not answer does not hold the server's end up", async ()
   expect(sentry.envelopes).toHaveLength(1);
 });
 
+test("a Sentry that is away, or refuses, is told of in the log, and stops nothing", async () => {
+  await open();
+  const conversation_id = await damagedConversation();
+  const fail = () => callJson(server.url, "DescribeConversation", { conversation_id });
+  sentry.status = 403;
+  await fail();
+  await eventually(() => server.log.some((line) => line.includes("Sentry did not take a report")));
+  sentry.stop();
+  await fail();
+  await eventually(() => server.log.some((line) => line.includes("Sentry could not be reached")));
+  expect(await fail()).toMatchObject({ status: 500 });
+  expect(await rawRequest(server.url)).toMatchObject({ status: 200 });
+});
+
 test("the SDK is loaded only where there is a SENTRY_DSN", async () => {
   const code = `import { registerHooks } from "node:module";
     registerHooks({ resolve(name, context, next) {

@@ -25,11 +25,13 @@ export async function startSentryReceiver(answer: () => Promise<void> | void = (
       raw,
     });
     await answer();
-    response.end("{}");
+    response.writeHead(receiver.status).end("{}");
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  return {
+  const receiver = {
+    /** What it answers with from now on. */
+    status: 200,
     dsn: `http://publickey@127.0.0.1:${port}/42`,
     envelopes,
     stop() {
@@ -37,4 +39,5 @@ export async function startSentryReceiver(answer: () => Promise<void> | void = (
       server.close();
     },
   };
+  return receiver;
 }

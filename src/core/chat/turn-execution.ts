@@ -68,7 +68,7 @@ export async function executeTurn(
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
-    log.error({ err: error, turnId: turn.id, attempts: turn.attempts }, "A turn is given up");
+    log.error({ err: error, turnId: turn.id, attempt: turn.attempts }, "A turn is given up");
     return end({ state: "failed", error: toTurnError(error) });
   }
 

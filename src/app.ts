@@ -10,14 +10,14 @@ import { randomIds } from "./core/ids.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { type Outbound, openOutbound } from "./net/outbound.ts";
-import { logCacheUse } from "./observability/cache-use.ts";
-import { logUpstreams } from "./observability/upstream-log.ts";
+import { watchCaches, watchUpstreams } from "./observability/upstreams.ts";
+import { type Observability, openObservability } from "./open-observability.ts";
 import { openServer } from "./open-server.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
-import { cached } from "./resilience/cached-tool.ts";
+import { type CacheCounters, cached } from "./resilience/cached-tool.ts";
 import { resilientHttp } from "./resilience/resilient-http.ts";
 import { resilientModel } from "./resilience/resilient-model.ts";
 import { shutDown } from "./shut-down.ts";
@@ -33,7 +33,7 @@ const WEATHER_FRESH_MS = HOUR_MS / 6;
 const HOLIDAYS_FRESH_MS = 24 * HOUR_MS;
 
 export interface AppDeps {
-  readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
+  readonly log: Logger;
   readonly clock?: Clock;
   /** Default: as the configuration says. */
   readonly model?: LanguageModel;
@@ -44,17 +44,24 @@ export interface App {
   readonly url: string;
   /** Takes no more work, lets the turns at work end, and lets go of everything: see {@link shutDown}. */
   stop(): Promise<void>;
+  /** Counts an error that came to where nothing was left to catch it. */
+  countFault(): void;
 }
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
-  const stores = await openStores(config, clock, log);
+  const observability = openObservability(config);
+  const stores = await openStores(config, clock, log, observability.stores);
   const { conversations: store, sessions } = stores;
   const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
-  const upstreams = new Upstreams(config, clock, logUpstreams(log));
-  const model = deps.model ?? createModel(config, upstreams, outbound);
-  const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, log));
+  const upstreams = new Upstreams(config, clock, watchUpstreams(log, observability.meters));
+  const model = deps.model
+    ? observability.model(deps.model)
+    : createModel(config, upstreams, outbound, observability);
+  const counters = watchCaches(log, observability.meters);
+  const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, counters));
+  observability.expect({ tools: tools.names, upstreams: upstreams.all });
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -64,6 +71,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     tools,
     clock,
     ids,
+    observer: observability.turns,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -89,12 +97,17 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
-  const server = await openServer(config, { chat, readiness, createRateLimiter, ids, log }).catch(
-    async (error) => {
-      await stores.close();
-      throw error;
-    },
-  );
+  const server = await openServer(config, {
+    chat,
+    readiness,
+    createRateLimiter,
+    observability,
+    ids,
+    log,
+  }).catch(async (error) => {
+    await stores.close();
+    throw error;
+  });
   const { url } = server;
   const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
   readiness.phase = "serving";
@@ -112,11 +125,17 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       await shutDown({ runner, server, idle: swept, stores, clock, log }, graceMs);
       await outbound.close();
     },
+    countFault: observability.fault,
   };
 }
 
-function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound): LanguageModel {
-  if (!usesOpenAI(config)) return createDemoModel();
+function createModel(
+  config: Config,
+  upstreams: Upstreams,
+  { fetch }: Outbound,
+  observability: Observability,
+): LanguageModel {
+  if (!usesOpenAI(config)) return observability.model(createDemoModel());
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
     apiKey: config.OPENAI_API_KEY ?? "none",
@@ -125,7 +144,7 @@ function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound):
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
     fetch,
   });
-  return resilientModel(openai, upstreams.open("model:openai"));
+  return resilientModel(observability.model(openai), upstreams.open("model:openai"));
 }
 
 function usesOpenAI(config: Config): boolean {
@@ -138,7 +157,7 @@ function createTools(
   outbound: Outbound,
   cache: Cache,
   clock: Clock,
-  log: Logger,
+  counters: CacheCounters,
 ): Tool[] {
   const http = resilientHttp(outbound.http, upstreams.open("weather"));
   const weather = config.WEATHER_API_KEY
@@ -158,7 +177,6 @@ function createTools(
       })
     : undefined;
   const staleMs = config.CACHE_TTL_HOURS * HOUR_MS;
-  const counters = logCacheUse(log);
   const remembered = (tool: Tool, freshMs: number) =>
     cached(tool, { cache, clock, freshMs, staleMs, counters });
   return [

@@ -77,6 +77,9 @@ export const environmentSchema = z
     LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
     SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
 
+    METRICS_USER_ID: z.stringbool().default(false),
+    METRICS_MAX_USERS: integer(1, 10_000).default(100),
+
     API_KEYS: apiKeys().default([]),
     API_KEY_LIMITS: apiKeyLimits().default([]),
     ALLOW_ANONYMOUS: z.stringbool().default(false),

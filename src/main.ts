@@ -32,6 +32,7 @@ async function main(): Promise<void> {
   let faults = 0;
   const onFault = (error: unknown) => {
     faults++;
+    app?.countFault();
     exitCode = 1;
     log.fatal({ err: error, faults }, "The server has a fault: it stops when the turns at work have ended");
     void stop();

@@ -1,8 +1,8 @@
-import { version } from "../package.json";
 import type { Config } from "./config.ts";
 import { openOutbound } from "./net/outbound.ts";
 import type { FaultReporter } from "./observability/fault-reporter.ts";
 import { createLogger } from "./observability/logger.ts";
+import { version } from "./version.ts";
 
 /** Sentry, when SENTRY_DSN is set; its SDK is loaded only then. */
 export async function openSentry(config: Config): Promise<FaultReporter | undefined> {

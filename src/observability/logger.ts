@@ -27,9 +27,8 @@ function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"]
       const [fields] = args as [unknown];
       if ((level !== "error" && level !== "fatal") || typeof fields !== "object" || !fields) return;
       if (!("err" in fields)) return;
-      const { requestId, turnId } = { ...this.bindings(), ...fields } as Record<string, unknown>;
-      const id = (value: unknown) => (typeof value === "string" ? value : undefined);
-      faults.report({ level, error: fields.err, requestId: id(requestId), turnId: id(turnId) });
+      const { request_id: requestId, turn_id: turnId } = this.bindings();
+      faults.report({ level, error: fields.err, requestId, turnId });
     },
   };
 }

@@ -67,7 +67,7 @@ test("a request that fails unexpectedly is reported, with its id and without a w
     body: JSON.stringify({ conversation_id }),
   });
   expect(status).toBe(500);
-  expect(server.log.join("\n")).toContain(CANARY.slice(0, 10));
+  await eventually(() => server.log.join("\n").includes(CANARY.slice(0, 10)));
 
   const event = await theEvent();
   expect(event).toMatchObject({

@@ -9,6 +9,7 @@ import type { SessionStore } from "../../src/core/chat/session-store.ts";
 import { type TurnResult, TurnRunner, type TurnRunnerSettings } from "../../src/core/chat/turn-runner.ts";
 import type { RequestContext } from "../../src/core/context.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
+import { UNOBSERVED } from "../../src/core/turn-observer.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
@@ -98,6 +99,7 @@ export class ChatWorld {
       tools: new ToolRegistry(tools),
       clock,
       ids,
+      observer: UNOBSERVED,
       settings: { ...SETTINGS, ...settings },
     });
     const chat = new ChatService({

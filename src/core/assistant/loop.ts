@@ -5,6 +5,7 @@ import type { Logger } from "../logger.ts";
 import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
 import type { TokenUsage } from "../model/usage.ts";
+import type { RunObserver } from "../turn-observer.ts";
 import { executeToolCall } from "./execute-tool-call.ts";
 import { nextStep, type StopCondition } from "./next-step.ts";
 import { isPending, type Step, stepMessages, type ToolCall } from "./step.ts";
@@ -28,9 +29,12 @@ export interface AssistantRun {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly observer: Pick<RunObserver, "toolCall">;
 }
 
 export type AssistantEvent =
+  /** What follows, up to its `step_done`, belongs to the step at `index`. */
+  | { readonly type: "step_started"; readonly index: number }
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "tool_started"; readonly call: ToolCall }
   | { readonly type: "tool_finished"; readonly call: ToolCall }
@@ -58,6 +62,7 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
     const next = nextStep(steps, run.stopWhen);
     switch (next.type) {
       case "call_model": {
+        yield { type: "step_started", index: steps.length };
         const step = yield* callModel(run, steps, next.offerTools);
         const index = steps.push(step) - 1;
         const { type } = nextStep(steps, run.stopWhen);
@@ -72,6 +77,7 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
       }
       case "run_tools": {
         const index = steps.length - 1;
+        yield { type: "step_started", index };
         const step = yield* runTools(run, withUnknownOutcomes(run, next.step));
         steps[index] = step;
         yield { type: "step_done", index, step };

@@ -1,5 +1,6 @@
-import { type AssistantRun, runAssistant } from "../assistant/loop.ts";
+import { type AssistantEvent, type AssistantRun, runAssistant } from "../assistant/loop.ts";
 import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
+import type { Step } from "../assistant/step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
 import type { Clock } from "../clock.ts";
@@ -8,9 +9,10 @@ import { AppError, toAppError } from "../errors.ts";
 import type { IdGenerator } from "../ids.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
+import type { RunObserver } from "../turn-observer.ts";
 import type { ConversationStore } from "./conversation-store.ts";
 import { loadHistory } from "./history.ts";
-import { type EndedTurn, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
+import { type ExecutionResult, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
 export interface TurnSettings {
   /** The deadline of a run, in milliseconds. */
@@ -32,14 +34,6 @@ export interface TurnExecutionDeps {
   readonly settings: TurnSettings;
 }
 
-export type ExecutionResult =
-  /** Its steps are those that the run began with; the store has them all. */
-  | { readonly type: "ended"; readonly turn: EndedTurn }
-  /** The lease ran out and another run has the turn now. */
-  | { readonly type: "lost" }
-  /** `stop` aborted: the turn is left for another process to take over at once. */
-  | { readonly type: "stopped" };
-
 /** A turn that was interrupted this often may be what brings the process down: it is not tried again. */
 const MAX_ATTEMPTS = 5;
 
@@ -54,6 +48,7 @@ class LeaseLost extends Error {}
 export async function executeTurn(
   turn: RunningTurn,
   deps: TurnExecutionDeps,
+  observer: RunObserver,
   stop: AbortSignal,
   log: Logger,
 ): Promise<ExecutionResult> {
@@ -68,7 +63,7 @@ export async function executeTurn(
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
-    log.error({ err: error, turnId: turn.id, attempt: turn.attempts }, "A turn is given up");
+    log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
     return end({ state: "failed", error: toTurnError(error) });
   }
 
@@ -92,18 +87,13 @@ export async function executeTurn(
       signal: timeout.signal,
       clock,
       log,
+      observer,
     };
-    for await (const event of runAssistant(run)) {
-      if (event.type === "step_done" || event.type === "step_pending") {
-        const saved = await store.saveStep(turn, holder, event.index, event.step, clock.now());
-        if (!saved) return { type: "lost" };
-      }
-      if (event.type === "reply") {
-        const reply = { messageId: deps.ids.next(), content: event.content, createdAt: clock.now() };
-        return await end({ state: "completed", reply });
-      }
-    }
-    throw new Error("The assistant ended without a reply");
+    const save = (index: number, step: Step) => store.saveStep(turn, holder, index, step, clock.now());
+    const content = await takeSteps(runAssistant(run), save, observer);
+    if (content === undefined) return { type: "lost" };
+    const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
+    return await end({ state: "completed", reply });
   } catch (error) {
     if (error instanceof LeaseLost) return { type: "lost" };
     if (stop.aborted) {
@@ -113,11 +103,46 @@ export async function executeTurn(
     }
     const failure = toAppError(error);
     const level = failure.code === "internal" ? "error" : "warn";
-    log[level]({ err: failure, code: failure.code, turnId: turn.id }, "A turn failed");
+    log[level]({ err: failure, code: failure.code }, "A turn failed");
     return await end({ state: "failed", error: toTurnError(failure) });
   } finally {
     timeout.clear();
     lease.release();
+  }
+}
+
+/**
+ * Has each step of the assistant saved before the next one begins.
+ *
+ * @param save false when the turn is no longer ours.
+ * @returns the reply; undefined when a step could not be saved.
+ */
+async function takeSteps(
+  events: AsyncGenerator<AssistantEvent, void, void>,
+  save: (index: number, step: Step) => Promise<boolean>,
+  observer: Pick<RunObserver, "step">,
+): Promise<string | undefined> {
+  const next = async (): Promise<AssistantEvent> => {
+    const { value } = await events.next();
+    if (!value) throw new Error("The assistant ended without a reply");
+    return value;
+  };
+  const takeStep = async (): Promise<Step | undefined> => {
+    for (;;) {
+      const event = await next();
+      if (event.type !== "step_pending" && event.type !== "step_done") continue;
+      if (!(await save(event.index, event.step))) return undefined;
+      if (event.type === "step_done") return event.step;
+    }
+  };
+  try {
+    for (;;) {
+      const event = await next();
+      if (event.type === "reply") return event.content;
+      if (event.type === "step_started" && !(await observer.step(event.index, takeStep))) return undefined;
+    }
+  } finally {
+    await events.return();
   }
 }
 

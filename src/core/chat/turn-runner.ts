@@ -1,6 +1,9 @@
 import { AppError } from "../errors.ts";
 import { digest, type Id } from "../ids.ts";
 import type { Logger } from "../logger.ts";
+import type { LanguageModel } from "../model/language-model.ts";
+import { withOrigin } from "../model/with-origin.ts";
+import type { TurnObserver } from "../turn-observer.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { generateTitle, TITLE_TIMEOUT_MS } from "./title.ts";
@@ -21,6 +24,7 @@ export interface TurnRunnerSettings extends TurnSettings {
 }
 
 export interface TurnRunnerDeps extends TurnExecutionDeps {
+  readonly observer: TurnObserver;
   readonly settings: TurnRunnerSettings;
 }
 
@@ -108,7 +112,9 @@ export class TurnRunner {
     const key = digest(turn.owner, turn.idempotencyKey);
     const first = this.#keyed.get(key);
     if (first) {
-      return first.requestHash === turn.requestHash ? first.result : Promise.reject(keyReusedError());
+      if (first.requestHash !== turn.requestHash) return Promise.reject(keyReusedError());
+      this.#deps.observer.replayed();
+      return first.result;
     }
     const result = this.#track(work()).finally(() => this.#keyed.delete(key));
     this.#keyed.set(key, { requestHash: turn.requestHash, result });
@@ -122,7 +128,7 @@ export class TurnRunner {
   }
 
   async #submit(request: TurnRequest, log: Logger): Promise<TurnResult> {
-    const { clock, settings, store } = this.#deps;
+    const { clock, observer, settings, store } = this.#deps;
     if (this.#draining) throw stoppingError();
     const until = clock.now() + settings.waitMs;
     const limits = {
@@ -137,25 +143,30 @@ export class TurnRunner {
     };
     // With the owner: nobody waits behind, or fills up, another's conversation.
     const line = digest(request.turn.owner, request.turn.conversationId);
-    return this.#queue.run(line, limits, async () => {
+    const waited = observer.waiting();
+    const run = async () => {
       for (;;) {
         if (this.#draining) throw stoppingError();
         const begin = await store.beginTurn({ ...request.turn, lease: this.#newLease() }, request.ifMissing);
         switch (begin.type) {
           case "begun":
+            waited();
             return this.#resultOf(await this.#run(begin.turn, log, begin.conversation));
           case "duplicate":
+            waited();
             return this.#attach(begin.turn, request.turn.requestHash, log);
           case "busy":
             if (!(await this.#settle(begin.running, until, log))) throw busyError();
         }
       }
-    });
+    };
+    return this.#queue.run(line, limits, run).finally(waited);
   }
 
   async #attach(stored: Turn, requestHash: string, log: Logger): Promise<TurnResult> {
-    const { clock, settings, store } = this.#deps;
+    const { clock, observer, settings, store } = this.#deps;
     if (stored.requestHash !== requestHash) throw keyReusedError();
+    observer.replayed();
     let current = stored;
     if (stored.state === "failed" && stored.error.retryable && !this.#draining) {
       const reopened = await store.reopenTurn(stored, stored.updatedAt, this.#newLease(), clock.now());
@@ -191,12 +202,19 @@ export class TurnRunner {
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
   async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<Settled> {
-    const { settings, clock } = this.#deps;
+    const { settings, clock, observer } = this.#deps;
     const noTitle = new AbortController();
     const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
-    const title = this.#giveTitle(turn, known, signal, log);
+    const { conversationId, id: turnId, platform } = turn;
+    const model = withOrigin(this.#deps.model, { conversationId, turnId, platform });
+    const turnLog = log.child({ conversation_id: conversationId, turn_id: turnId });
+    const seen = observer.begin(turn, turnLog);
+    let title: Promise<string | undefined> | undefined;
     try {
-      const result = await executeTurn(turn, this.#deps, this.#stop.signal, log);
+      const result = await seen.run(() => {
+        title = this.#giveTitle(turn, known, model, signal, turnLog);
+        return executeTurn(turn, { ...this.#deps, model }, seen, this.#stop.signal, turnLog);
+      });
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
         if (result.turn.state === "failed") noTitle.abort();
@@ -219,10 +237,11 @@ export class TurnRunner {
   async #giveTitle(
     turn: RunningTurn,
     known: Conversation | undefined,
+    model: LanguageModel,
     signal: AbortSignal,
     log: Logger,
   ): Promise<string | undefined> {
-    const { clock, model, store } = this.#deps;
+    const { clock, store } = this.#deps;
     let title = known?.title;
     try {
       const conversation = known ?? (await store.findConversation(turn.owner, turn.conversationId));
@@ -267,7 +286,10 @@ export class TurnRunner {
 
   async #takeOver(ref: TurnRef): Promise<RunningTurn | undefined> {
     if (this.#draining) throw stoppingError();
-    return this.#deps.store.takeOverTurn(ref, this.#newLease(), this.#deps.clock.now());
+    const { clock, observer, store } = this.#deps;
+    const taken = await store.takeOverTurn(ref, this.#newLease(), clock.now());
+    if (taken) observer.takenOver();
+    return taken;
   }
 
   #newLease(): Lease {

@@ -24,11 +24,22 @@ export interface ModelRequest {
   readonly tools: readonly ToolDefinition[];
   /** The user's, for a model that words dates and units itself. */
   readonly locale: string;
+  /** Whom the call is for, as far as that is known: for meters and traces. */
+  readonly origin?: CallOrigin;
   /**
    * Called at each sign of life while the answer is in the making. There may be many before the first
    * event: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
    */
   readonly onProgress?: () => void;
+}
+
+/** Whom a call of the model is made for. */
+export interface CallOrigin {
+  readonly conversationId: string;
+  readonly turnId: string;
+  /** As in SessionMetadata, where it was given. */
+  readonly platform?: string;
+  readonly userId?: string;
 }
 
 export type ModelMessage =

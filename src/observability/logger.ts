@@ -1,5 +1,6 @@
-import { pino } from "pino";
+import { type Level, type LoggerOptions, pino } from "pino";
 import pretty from "pino-pretty";
+import type { FaultReporter } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
 export interface LoggerSettings {
@@ -7,14 +8,35 @@ export interface LoggerSettings {
   readonly terminal?: boolean;
   /** Whether lines have the ids of the span in which they were written. */
   readonly traced?: boolean;
+  /** Is told of each error at level `error` and `fatal`. */
+  readonly faults?: Pick<FaultReporter, "report">;
 }
 
 /** JSON lines on standard output; readable ones when that is a terminal. */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, faults }: LoggerSettings = {},
 ) {
-  const options = { level, base: undefined, ...(traced && { mixin: activeSpanIds }) };
+  const options = {
+    level,
+    base: undefined,
+    ...(traced && { mixin: activeSpanIds }),
+    ...(faults && { hooks: reportTo(faults) }),
+  };
   if (!terminal) return pino(options);
   return pino(options, pretty({ sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" }));
+}
+
+function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {
+  return {
+    logMethod(args, method, number) {
+      method.apply(this, args);
+      const level = pino.levels.labels[number] as Level;
+      const [fields] = args as [unknown];
+      if ((level !== "error" && level !== "fatal") || typeof fields !== "object" || !fields) return;
+      if (!("err" in fields)) return;
+      const { request_id: requestId, turn_id: turnId } = this.bindings();
+      faults.report({ level, error: fields.err, requestId, turnId });
+    },
+  };
 }

@@ -23,9 +23,10 @@ export interface BackupSource {
   countTurns(): Promise<number>;
   /**
    * Every conversation, ordered by id and each followed by its turns in order, then the sessions, then the
-   * ledger ordered by id, with the calls of running turns. A conversation's sums agree with the turns that follow it, of which only the last may be running. All
-   * that was written before the first record was asked for is there; of what is written meanwhile, a
-   * conversation has its turns up to some turn, or is absent.
+   * ledger ordered by id, with the calls of running turns. A conversation's sums agree with the turns that
+   * follow it, of which only the last may be running. All that was written before the first record was
+   * asked for is there; of what is written meanwhile, a conversation has its turns up to some turn, or is
+   * absent.
    */
   records(): AsyncIterable<BackupRecord>;
 }

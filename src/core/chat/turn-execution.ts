@@ -8,7 +8,7 @@ import type { IdGenerator } from "../ids.ts";
 import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
-import type { ConversationStore } from "./conversation-store.ts";
+import type { ConversationStore, PlacedStep } from "./conversation-store.ts";
 import { loadHistory } from "./history.ts";
 import { type EndedTurn, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
@@ -46,7 +46,7 @@ class LeaseLost extends Error {}
 
 /**
  * Runs a turn that this process holds to its end, writing down each step before the next model
- * call. A failure of the assistant ends the turn as `failed`.
+ * call, and the last one with the end. A failure of the assistant ends the turn as `failed`.
  *
  * @param calls takes down those of the model.
  * @throws AppError when the store fails even in that: the turn is then left to its lease.
@@ -60,10 +60,12 @@ export async function executeTurn(
 ): Promise<ExecutionResult> {
   const { clock, settings, store } = deps;
   const holder = turn.lease.holder;
+  /** What comes after it is the turn's end, which takes it along. */
+  let lastStep: PlacedStep | undefined;
   const end = async (outcome: Exclude<TurnState, { state: "running" }>): Promise<ExecutionResult> => {
     const now = clock.now();
     calls.close("reply");
-    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made));
+    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made, lastStep));
     if (!ended) return { type: "lost" };
     const { state: _, lease: __, ...base } = turn;
     return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
@@ -74,9 +76,8 @@ export async function executeTurn(
     return end({ state: "failed", error: toTurnError(error) });
   }
 
-  const lease = keepLease(turn, deps, log);
-  const ended = AbortSignal.any([stop, lease.lost]);
-  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), ended);
+  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
+  const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
     const history = await loadHistory(store, turn, settings.historyTokens);
     const stopWhen = [stepLimit(settings.maxRounds)];
@@ -97,8 +98,10 @@ export async function executeTurn(
       calls: calls.recorder("reply"),
     };
     for await (const event of runAssistant(run)) {
-      if (event.type === "step_done" || event.type === "step_pending") {
-        if (event.type === "step_done" && !event.isLast) calls.announce("reply");
+      if (event.type === "step_done" && event.isLast) {
+        lastStep = event;
+      } else if (event.type === "step_done" || event.type === "step_pending") {
+        if (event.type === "step_done") calls.announce("reply");
         const { index, step } = event;
         const saved = await calls.carry((made) =>
           store.saveStep(turn, holder, index, step, clock.now(), made),
@@ -136,24 +139,33 @@ function timeoutError(ms: number): AppError {
   );
 }
 
-/** Renews the turn's lease until it is released; `lost` aborts when another holder has the turn. */
-function keepLease(turn: RunningTurn, { store, clock, settings }: TurnExecutionDeps, log: Logger) {
-  const lost = new AbortController();
-  const released = new AbortController();
-  const renew = async () => {
-    for (;;) {
-      await clock.sleep(settings.leaseMs / 3, released.signal);
-      try {
-        const expiresAt = clock.now() + settings.leaseMs;
-        if (await store.renewLease(turn, turn.lease.holder, expiresAt)) continue;
-        lost.abort(new LeaseLost());
-        return;
-      } catch (error) {
+/** Renews the turn's lease until it is released; calls `onLost` when another holder has the turn. */
+function keepLease(
+  turn: RunningTurn,
+  { store, clock, settings }: TurnExecutionDeps,
+  onLost: () => void,
+  log: Logger,
+) {
+  let released = false;
+  let cancel: () => void;
+  const renewLater = () => {
+    if (!released) cancel = clock.after(settings.leaseMs / 3, renew);
+  };
+  const renew = () => {
+    store.renewLease(turn, turn.lease.holder, clock.now() + settings.leaseMs).then(
+      (renewed) => (renewed ? renewLater() : onLost()),
+      (error) => {
         // Every write checks the holder, so going on is safe; the next renewal may succeed.
         log.warn({ err: error }, "A turn's lease could not be renewed");
-      }
-    }
+        renewLater();
+      },
+    );
   };
-  renew().catch(() => undefined);
-  return { lost: lost.signal, release: () => released.abort() };
+  renewLater();
+  return {
+    release() {
+      released = true;
+      cancel();
+    },
+  };
 }

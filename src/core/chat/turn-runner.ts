@@ -50,6 +50,16 @@ interface Begun {
   readonly announced: AnnouncedCalls;
 }
 
+/** A title in the making. */
+interface Naming {
+  readonly title: Promise<string | undefined>;
+  /** Nobody waits for it any more. */
+  stop(): void;
+}
+
+/** Made once: an error takes down where it was made, which takes its time. */
+const TURN_IS_OVER = new Error("The turn is over");
+
 /** Messages that may wait for one conversation in one process. */
 const MAX_WAITING = 100;
 /** Between looks at a turn that another process runs, in milliseconds. */
@@ -202,52 +212,50 @@ export class TurnRunner {
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
   async #run(turn: RunningTurn, log: Logger, begun?: Begun): Promise<Settled> {
     const { settings, clock, store } = this.#deps;
-    const noTitle = new AbortController();
-    const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
     const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
     const calls = new CallLog(this.#deps, turn.lease.holder, write, begun?.announced);
-    const title = this.#giveTitle(turn, begun?.conversation, calls, signal, log);
+    const naming = this.#giveTitle(turn, begun?.conversation, calls, log);
     try {
       const execution = executeTurn(turn, calls, this.#deps, this.#stop.signal, log);
       const result = await execution.finally(() => calls.finish(log));
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") noTitle.abort();
-        return { turn: result.turn, title: await title };
+        if (result.turn.state === "failed") naming.stop();
+        return { turn: result.turn, title: await naming.title };
       }
       const until = clock.now() + settings.timeoutMs + settings.leaseMs;
       const settled = await this.#settle(turn, until, log);
       if (!settled) throw busyError();
       return settled;
     } finally {
-      noTitle.abort();
-      await title;
+      naming.stop();
+      await naming.title;
     }
   }
 
   /**
    * The conversation's title, named by the model if it has none of its own yet. Never rejects: what
-   * was cut from the message stays, for good when the model has failed; when `signal` aborts, until
-   * the next turn. Undefined when the store can't tell.
+   * was cut from the message stays, for good when the model has failed; after a stop, until the next
+   * turn. Undefined when the store can't tell.
    */
-  async #giveTitle(
-    turn: RunningTurn,
-    known: Conversation | undefined,
-    calls: CallLog,
-    signal: AbortSignal,
-    log: Logger,
-  ): Promise<string | undefined> {
-    let title = known?.title;
-    try {
-      const conversation =
-        known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
-      title = conversation?.title;
-      if (conversation?.titleState !== "pending") return title;
-      return await this.#nameConversation(turn, conversation.title, calls, signal, log);
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
-      return title;
-    }
+  #giveTitle(turn: RunningTurn, known: Conversation | undefined, calls: CallLog, log: Logger): Naming {
+    if (known?.titleState === "final") return { title: Promise.resolve(known.title), stop: () => undefined };
+    const noTitle = new AbortController();
+    const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
+    const name = async () => {
+      let title = known?.title;
+      try {
+        const conversation =
+          known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
+        title = conversation?.title;
+        if (conversation?.titleState !== "pending") return title;
+        return await this.#nameConversation(turn, conversation.title, calls, signal, log);
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
+        return title;
+      }
+    };
+    return { title: name(), stop: () => noTitle.abort(TURN_IS_OVER) };
   }
 
   async #nameConversation(

@@ -2,10 +2,9 @@ import { z } from "zod";
 import type { TokenUsage } from "../model/usage.ts";
 import { type PicoUsd, parseUsd } from "./money.ts";
 
-/** US dollars for a million tokens, as decimal text: a number could not say 0.1. */
-const rate = z
-  .string()
-  .regex(/^\d{1,4}(\.\d{1,6})?$/, 'must be US dollars for a million tokens as text, such as "0.25"');
+const RATE = 'must be US dollars for a million tokens as text, such as "0.25"';
+/** As decimal text: a number could not say 0.1. */
+const rate = z.string(RATE).regex(/^\d{1,4}(\.\d{1,6})?$/, RATE);
 
 const price = z.strictObject({
   provider: z.string().min(1),

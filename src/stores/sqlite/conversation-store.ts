@@ -4,7 +4,12 @@ import {
   conversationNotFound,
   type NewConversation,
 } from "../../core/chat/conversation.ts";
-import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type {
+  BeginOutcome,
+  ConversationStore,
+  ListPosition,
+  PlacedStep,
+} from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
@@ -25,6 +30,8 @@ const SELECT_TURN = `
 const THIS_TURN =
   "conversation = (SELECT rowid FROM conversations WHERE id = :conversationId) AND seq = :seq";
 const HELD_BY = "state = 'running' AND lease_holder = :holder";
+const PUT_STEP = "steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step))";
+const NO_GAP = "json_array_length(steps) >= :index";
 
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
 export class SqliteConversationStore implements ConversationStore {
@@ -39,7 +46,7 @@ export class SqliteConversationStore implements ConversationStore {
     ifMissing?: NewConversation,
     calls: readonly ModelCall[] = [],
   ): Promise<BeginOutcome> {
-    return this.#database.transaction((sql): BeginOutcome => {
+    return this.#database.write((sql): BeginOutcome => {
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
       if (!conversation) throw conversationNotFound();
@@ -66,9 +73,8 @@ export class SqliteConversationStore implements ConversationStore {
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
     return this.#update(
-      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)),
-         calls = calls || :calls, updated_at = :now
-       WHERE ${THIS_TURN} AND ${HELD_BY} AND json_array_length(steps) >= :index`,
+      `UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
+       WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`,
       { ...address(ref), holder, index, step: JSON.stringify(step), calls: callLines(calls), now },
     );
   }
@@ -79,20 +85,23 @@ export class SqliteConversationStore implements ConversationStore {
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
     calls: readonly ModelCall[] = [],
+    lastStep?: PlacedStep,
   ): Promise<boolean> {
-    return this.#database.transaction((sql) => {
+    return this.#database.write((sql) => {
       const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
       if (!turn) return false;
-      sql(
-        `UPDATE turns SET state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
-             calls = '', updated_at = :now
-           WHERE rowid = :rowid`,
+      const { changes } = sql(
+        `UPDATE turns SET ${lastStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome,
+             lease_holder = NULL, lease_expires_at = NULL, calls = '', updated_at = :now
+           WHERE rowid = :rowid ${lastStep ? `AND ${NO_GAP}` : ""}`,
       ).run({
         rowid: Number(turn.rowid),
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
+        ...(lastStep && { index: lastStep.index, step: JSON.stringify(lastStep.step) }),
         now,
       });
+      if (changes === 0) return false;
       enterCalls(sql, turn as unknown as CallsRow, calls);
       if (outcome.state === "completed") {
         sql(
@@ -105,7 +114,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
-    this.#database.transaction((sql) => takeDown(sql, ref, calls));
+    await this.#database.write((sql) => takeDown(sql, ref, calls));
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -184,7 +193,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
-    this.#database.transaction((sql) => {
+    await this.#database.write((sql) => {
       sql(
         "UPDATE conversations SET title = ?, title_state = 'final' WHERE id = ? AND title_state = 'pending'",
       ).run(title, ref.conversationId);
@@ -196,8 +205,8 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database.run((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
   }
 
-  #update(text: string, values: Values): boolean {
-    return this.#database.run((sql) => sql(text).run(values).changes > 0);
+  #update(text: string, values: Values): Promise<boolean> {
+    return this.#database.write((sql) => sql(text).run(values).changes > 0);
   }
 
   #turn(text: string, values: Values): Turn | undefined {
@@ -214,8 +223,8 @@ export class SqliteConversationStore implements ConversationStore {
     condition: string,
     attempts: string,
     values: Values,
-  ): RunningTurn | undefined {
-    return this.#database.transaction((sql) => {
+  ): Promise<RunningTurn | undefined> {
+    return this.#database.write((sql) => {
       const { changes } = sql(
         `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = :holder,
              lease_expires_at = :expiresAt, attempts = ${attempts}, updated_at = :now

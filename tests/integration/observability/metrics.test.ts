@@ -124,6 +124,8 @@ describe("GET /metrics", () => {
     expect(read.get(`llm_tokens_total{${openai},provider="openai",user_id=""}`)).toBe(300);
     const titles = 'model="gpt-5-mini",operation="title",platform="web",provider="openai"';
     expect(read.get(`llm_tokens_total{${titles},user_id=""}`)).toBe(9);
+    // 250 input tokens at $0.25 a million and 50 output tokens at $2, and the title's.
+    expect(read.get('llm_cost_usd_total{model="gpt-5-mini",provider="openai"}')).toBeGreaterThan(0.000_162);
     expect(read.get('tool_calls_total{outcome="ok",tool="get_holidays"}')).toBe(1);
     expect(read.get('tool_calls_total{outcome="unknown_tool",tool="unknown"}')).toBe(1);
     expect(read.get('cache_requests_total{cache="get_holidays",result="miss"}')).toBe(1);
@@ -132,7 +134,7 @@ describe("GET /metrics", () => {
     expect(read.get("turns_waiting")).toBe(0);
     expect(
       read.get('store_operation_duration_seconds_count{operation="conversations.saveStep",store="sqlite"}'),
-    ).toBe(2);
+    ).toBe(1);
     expect(read.get(`http_requests_total{method="POST",path="${START}",status="200"}`)).toBe(1);
     expect(read.get("http_requests_in_flight")).toBe(1);
     expect(read.get('circuit_breaker_state{name="model:openai"}')).toBe(0);

@@ -22,6 +22,10 @@ export class LoadGenerator {
     this.#process.on("exit", () => this.#answered?.reject(new Error("The load generator ended")));
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** @throws Error when the order could not be carried out at all; wrong answers are counted in what was seen. */
   run(order: Order): Promise<Seen> {
     return new Promise((resolve, reject) => {

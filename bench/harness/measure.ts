@@ -28,16 +28,19 @@ export async function measure(bench: Bench, contestant: Contestant, round: Round
   const { server, traffic, acknowledged } = contestant;
   resetPeak(server.pid);
   const cpuBefore = cpuMs(server.pid);
+  const ownBefore = cpuMs(bench.load.pid);
   const seen = await bench.load.run({ url: server.url, traffic, ...round }).catch((error) => {
     bench.signal.throwIfAborted();
     throw error;
   });
   const cpuAfter = cpuMs(server.pid);
+  const ownAfter = cpuMs(bench.load.pid);
   for (const [conversation, turns] of seen.acknowledged) {
     acknowledged?.set(conversation, (acknowledged.get(conversation) ?? 0) + turns);
   }
   const { operations, errors, firstError, elapsedMs, p50, p99, max } = seen;
-  const cpu = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore;
+  const cpu = difference(cpuAfter, cpuBefore);
+  const own = difference(ownAfter, ownBefore);
   return {
     operations,
     errors,
@@ -48,17 +51,28 @@ export async function measure(bench: Bench, contestant: Contestant, round: Round
     max,
     cpuUs: cpu === undefined || operations === 0 ? undefined : (cpu * 1000) / operations,
     peakMb: memoryMb(server.pid)?.peak,
+    generatorBusy: own === undefined ? undefined : own / elapsedMs,
   };
 }
 
-/** Until the code of each server has been compiled, or that has taken too long. */
+function difference(after: number | undefined, before: number | undefined): number | undefined {
+  return after === undefined || before === undefined ? undefined : after - before;
+}
+
+/**
+ * Until the code of each server has been compiled, or that has taken too long.
+ *
+ * @throws Error when one answers nothing.
+ */
 export async function warmUp(bench: Bench, contestants: readonly Contestant[], callers = 32): Promise<void> {
   const { warmUpMs, warmUpOperations } = bench.effort;
   for (const contestant of contestants) {
     bench.progress.tell(`warming up ${contestant.name}`);
     let done = 0;
     for (let times = 0; times === 0 || (times < MOST_WARM_UPS && done < warmUpOperations); times++) {
-      done += (await measure(bench, contestant, { callers, ms: warmUpMs })).operations;
+      const { operations, firstError } = await measure(bench, contestant, { callers, ms: warmUpMs });
+      if (operations === 0) throw new Error(`${contestant.name} answers nothing: ${firstError}`);
+      done += operations;
     }
   }
 }

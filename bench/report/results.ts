@@ -13,6 +13,8 @@ export interface Sample {
   readonly cpuUs?: number;
   /** The most memory that the server's process had resident, in MB. */
   readonly peakMb?: number;
+  /** The share of the time that the load generator was on a CPU: near 1, it was the bound and not the server. */
+  readonly generatorBusy?: number;
 }
 
 /** A contestant's rounds, in their order. */

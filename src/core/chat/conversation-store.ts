@@ -11,6 +11,12 @@ export type BeginOutcome =
   /** The conversation has this turn with the same idempotency key. */
   | { readonly type: "duplicate"; readonly turn: Turn };
 
+/** A step with its place among those of its turn: 0 to their number, in place of what is there. */
+export interface PlacedStep {
+  readonly index: number;
+  readonly step: Step;
+}
+
 /** A place in the list of conversations, which is ordered by creation, newest first. */
 export type ListPosition = Pick<Conversation, "createdAt" | "id">;
 
@@ -45,13 +51,14 @@ export interface ConversationStore {
     now: number,
     calls?: readonly ModelCall[],
   ): Promise<boolean>;
-  /** Ends a running turn. */
+  /** Ends a running turn, with the last of its steps where that is not saved yet. */
   endTurn(
     ref: TurnRef,
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
     calls?: readonly ModelCall[],
+    lastStep?: PlacedStep,
   ): Promise<boolean>;
   /** Takes calls of a turn down that no other write carries, whoever holds it, and also when it has ended. */
   recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void>;

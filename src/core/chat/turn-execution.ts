@@ -1,5 +1,6 @@
-import { type AssistantRun, runAssistant } from "../assistant/loop.ts";
+import { type AssistantEvent, type AssistantRun, runAssistant } from "../assistant/loop.ts";
 import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
+import type { Step } from "../assistant/step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
 import { deadline } from "../deadline.ts";
@@ -8,9 +9,10 @@ import type { IdGenerator } from "../ids.ts";
 import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
-import type { ConversationStore } from "./conversation-store.ts";
+import type { RunObserver } from "../turn-observer.ts";
+import type { ConversationStore, PlacedStep } from "./conversation-store.ts";
 import { loadHistory } from "./history.ts";
-import { type EndedTurn, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
+import { type ExecutionResult, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
 export interface TurnSettings {
   /** The deadline of a run, in milliseconds. */
@@ -31,22 +33,16 @@ export interface TurnExecutionDeps extends CallLogDeps {
   readonly settings: TurnSettings;
 }
 
-export type ExecutionResult =
-  /** Its steps are those that the run began with; the store has them all. */
-  | { readonly type: "ended"; readonly turn: EndedTurn }
-  /** The lease ran out and another run has the turn now. */
-  | { readonly type: "lost" }
-  /** `stop` aborted: the turn is left for another process to take over at once. */
-  | { readonly type: "stopped" };
-
 /** A turn that was interrupted this often may be what brings the process down: it is not tried again. */
 const MAX_ATTEMPTS = 5;
+
+type StepEvent = Extract<AssistantEvent, { type: "step_pending" | "step_done" }>;
 
 class LeaseLost extends Error {}
 
 /**
  * Runs a turn that this process holds to its end, writing down each step before the next model
- * call. A failure of the assistant ends the turn as `failed`.
+ * call, and the last one with the end. A failure of the assistant ends the turn as `failed`.
  *
  * @param calls takes down those of the model.
  * @throws AppError when the store fails even in that: the turn is then left to its lease.
@@ -55,15 +51,18 @@ export async function executeTurn(
   turn: RunningTurn,
   calls: CallLog,
   deps: TurnExecutionDeps,
+  observer: RunObserver,
   stop: AbortSignal,
   log: Logger,
 ): Promise<ExecutionResult> {
   const { clock, settings, store } = deps;
   const holder = turn.lease.holder;
+  /** What comes after it is the turn's end, which takes it along. */
+  let lastStep: PlacedStep | undefined;
   const end = async (outcome: Exclude<TurnState, { state: "running" }>): Promise<ExecutionResult> => {
     const now = clock.now();
     calls.close("reply");
-    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made));
+    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made, lastStep));
     if (!ended) return { type: "lost" };
     const { state: _, lease: __, ...base } = turn;
     return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
@@ -71,12 +70,12 @@ export async function executeTurn(
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
+    log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
     return end({ state: "failed", error: toTurnError(error) });
   }
 
-  const lease = keepLease(turn, deps, log);
-  const ended = AbortSignal.any([stop, lease.lost]);
-  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), ended);
+  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
+  const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
     const history = await loadHistory(store, turn, settings.historyTokens);
     const stopWhen = [stepLimit(settings.maxRounds)];
@@ -95,22 +94,21 @@ export async function executeTurn(
       clock,
       log,
       calls: calls.recorder("reply"),
+      observer,
     };
-    for await (const event of runAssistant(run)) {
-      if (event.type === "step_done" || event.type === "step_pending") {
-        if (event.type === "step_done" && !event.isLast) calls.announce("reply");
-        const { index, step } = event;
-        const saved = await calls.carry((made) =>
-          store.saveStep(turn, holder, index, step, clock.now(), made),
-        );
-        if (!saved) return { type: "lost" };
+    const save = async (event: StepEvent) => {
+      if (event.type === "step_done" && event.isLast) {
+        lastStep = event;
+        return true;
       }
-      if (event.type === "reply") {
-        const reply = { messageId: deps.ids.next(), content: event.content, createdAt: clock.now() };
-        return await end({ state: "completed", reply });
-      }
-    }
-    throw new Error("The assistant ended without a reply");
+      if (event.type === "step_done") calls.announce("reply");
+      const { index, step } = event;
+      return calls.carry((made) => store.saveStep(turn, holder, index, step, clock.now(), made));
+    };
+    const content = await takeSteps(runAssistant(run), save, observer);
+    if (content === undefined) return { type: "lost" };
+    const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
+    return await end({ state: "completed", reply });
   } catch (error) {
     if (error instanceof LeaseLost) return { type: "lost" };
     if (stop.aborted) {
@@ -119,12 +117,48 @@ export async function executeTurn(
       return { type: "stopped" };
     }
     const failure = toAppError(error);
-    log.warn({ err: failure, code: failure.code }, "A turn failed");
+    const level = failure.code === "internal" ? "error" : "warn";
+    log[level]({ err: failure, code: failure.code }, "A turn failed");
     return await end({ state: "failed", error: toTurnError(failure) });
   } finally {
     timeout.clear();
     lease.release();
     calls.close("reply");
+  }
+}
+
+/**
+ * Has each step of the assistant saved before the next one begins.
+ *
+ * @param save false when the turn is no longer ours.
+ * @returns the reply; undefined when a step could not be saved.
+ */
+async function takeSteps(
+  events: AsyncGenerator<AssistantEvent, void, void>,
+  save: (event: StepEvent) => Promise<boolean>,
+  observer: Pick<RunObserver, "step">,
+): Promise<string | undefined> {
+  const next = async (): Promise<AssistantEvent> => {
+    const { value } = await events.next();
+    if (!value) throw new Error("The assistant ended without a reply");
+    return value;
+  };
+  const takeStep = async (): Promise<Step | undefined> => {
+    for (;;) {
+      const event = await next();
+      if (event.type !== "step_pending" && event.type !== "step_done") continue;
+      if (!(await save(event))) return undefined;
+      if (event.type === "step_done") return event.step;
+    }
+  };
+  try {
+    for (;;) {
+      const event = await next();
+      if (event.type === "reply") return event.content;
+      if (event.type === "step_started" && !(await observer.step(event.index, takeStep))) return undefined;
+    }
+  } finally {
+    await events.return();
   }
 }
 
@@ -136,24 +170,33 @@ function timeoutError(ms: number): AppError {
   );
 }
 
-/** Renews the turn's lease until it is released; `lost` aborts when another holder has the turn. */
-function keepLease(turn: RunningTurn, { store, clock, settings }: TurnExecutionDeps, log: Logger) {
-  const lost = new AbortController();
-  const released = new AbortController();
-  const renew = async () => {
-    for (;;) {
-      await clock.sleep(settings.leaseMs / 3, released.signal);
-      try {
-        const expiresAt = clock.now() + settings.leaseMs;
-        if (await store.renewLease(turn, turn.lease.holder, expiresAt)) continue;
-        lost.abort(new LeaseLost());
-        return;
-      } catch (error) {
+/** Renews the turn's lease until it is released; calls `onLost` when another holder has the turn. */
+function keepLease(
+  turn: RunningTurn,
+  { store, clock, settings }: TurnExecutionDeps,
+  onLost: () => void,
+  log: Logger,
+) {
+  let released = false;
+  let cancel: () => void;
+  const renewLater = () => {
+    if (!released) cancel = clock.after(settings.leaseMs / 3, renew);
+  };
+  const renew = () => {
+    store.renewLease(turn, turn.lease.holder, clock.now() + settings.leaseMs).then(
+      (renewed) => (renewed ? renewLater() : onLost()),
+      (error) => {
         // Every write checks the holder, so going on is safe; the next renewal may succeed.
         log.warn({ err: error }, "A turn's lease could not be renewed");
-      }
-    }
+        renewLater();
+      },
+    );
   };
-  renew().catch(() => undefined);
-  return { lost: lost.signal, release: () => released.abort() };
+  renewLater();
+  return {
+    release() {
+      released = true;
+      cancel();
+    },
+  };
 }

@@ -5,7 +5,12 @@ import {
   conversationNotFound,
   type NewConversation,
 } from "../../core/chat/conversation.ts";
-import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type {
+  BeginOutcome,
+  ConversationStore,
+  ListPosition,
+  PlacedStep,
+} from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
@@ -96,8 +101,7 @@ export class MongoConversationStore implements ConversationStore {
     now: number,
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
-    const noGap = index === 0 ? {} : { [`steps.${index - 1}`]: { $exists: true } };
-    return this.#updateHeld(ref, holder, noGap, {
+    return this.#updateHeld(ref, holder, noGapBefore(index), {
       $set: { [`steps.${index}`]: toStepDocument(step), updated_at: new Date(now) },
       ...takingDown(calls),
     });
@@ -109,13 +113,15 @@ export class MongoConversationStore implements ConversationStore {
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
     calls: readonly ModelCall[] = [],
+    lastStep?: PlacedStep,
   ): Promise<boolean> {
     return this.#database.run(async (signal) => {
       const ended = await this.#change(
         ref,
-        { state: "running", "lease.holder": holder },
+        { state: "running", "lease.holder": holder, ...(lastStep && noGapBefore(lastStep.index)) },
         {
           $set: {
+            ...(lastStep && { [`steps.${lastStep.index}`]: toStepDocument(lastStep.step) }),
             ...outcomeFields(outcome),
             state: outcome.state,
             updated_at: new Date(now),
@@ -346,6 +352,10 @@ export class MongoConversationStore implements ConversationStore {
 }
 
 /** Every access to one turn starts with this: with the shard key, then the index that finds it. */
+function noGapBefore(index: number) {
+  return index === 0 ? {} : { [`steps.${index - 1}`]: { $exists: true } };
+}
+
 function address({ conversationId, seq }: TurnRef) {
   return { conversation_id: conversationId, seq };
 }

@@ -4,7 +4,12 @@ import {
   conversationNotFound,
   type NewConversation,
 } from "../../core/chat/conversation.ts";
-import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type {
+  BeginOutcome,
+  ConversationStore,
+  ListPosition,
+  PlacedStep,
+} from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
@@ -25,6 +30,8 @@ const SELECT_TURN = `
 const THIS_TURN =
   "conversation = (SELECT rowid FROM conversations WHERE id = :conversationId) AND seq = :seq";
 const HELD_BY = "state = 'running' AND lease_holder = :holder";
+const PUT_STEP = "steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step))";
+const NO_GAP = "json_array_length(steps) >= :index";
 
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
 export class SqliteConversationStore implements ConversationStore {
@@ -66,9 +73,8 @@ export class SqliteConversationStore implements ConversationStore {
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
     return this.#update(
-      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)),
-         calls = calls || :calls, updated_at = :now
-       WHERE ${THIS_TURN} AND ${HELD_BY} AND json_array_length(steps) >= :index`,
+      `UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
+       WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`,
       { ...address(ref), holder, index, step: JSON.stringify(step), calls: callLines(calls), now },
     );
   }
@@ -79,20 +85,23 @@ export class SqliteConversationStore implements ConversationStore {
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
     calls: readonly ModelCall[] = [],
+    lastStep?: PlacedStep,
   ): Promise<boolean> {
     return this.#database.write((sql) => {
       const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
       if (!turn) return false;
-      sql(
-        `UPDATE turns SET state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
-             calls = '', updated_at = :now
-           WHERE rowid = :rowid`,
+      const { changes } = sql(
+        `UPDATE turns SET ${lastStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome,
+             lease_holder = NULL, lease_expires_at = NULL, calls = '', updated_at = :now
+           WHERE rowid = :rowid ${lastStep ? `AND ${NO_GAP}` : ""}`,
       ).run({
         rowid: Number(turn.rowid),
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
+        ...(lastStep && { index: lastStep.index, step: JSON.stringify(lastStep.step) }),
         now,
       });
+      if (changes === 0) return false;
       enterCalls(sql, turn as unknown as CallsRow, calls);
       if (outcome.state === "completed") {
         sql(

@@ -11,6 +11,7 @@ import {
   ReadConcern,
 } from "mongodb";
 import { AppError } from "../../core/errors.ts";
+import { Heartbeats } from "./heartbeats.ts";
 
 export interface MongoOptions extends Pick<MongoClientOptions, "maxPoolSize" | "monitorCommands"> {
   /** `mongodb://…` or `mongodb+srv://…`. Without a database in its path, that is `parley`. */
@@ -36,6 +37,7 @@ export class MongoDatabase {
   readonly client: MongoClient;
   readonly db: Db;
   readonly #timeoutMs: number;
+  readonly #heartbeats: Heartbeats;
   #closed = false;
 
   /** @throws Error when the URI can't be understood. */
@@ -51,6 +53,7 @@ export class MongoDatabase {
       socketTimeoutMS: driverMs,
       ignoreUndefined: true,
     });
+    this.#heartbeats = new Heartbeats(this.client);
     // A write that is answered is on the disks of most members, and only such writes are read: what a
     // caller was told once stays so after a failover. Set here, as the URI's parameters outdo the client's.
     this.db = this.client.db(databaseName(uri), {
@@ -97,6 +100,7 @@ export class MongoDatabase {
   /** The driver connects by itself too, but after one failure to do so never again. */
   async #connected(): Promise<void> {
     if (this.#closed) throw unavailable(new Error("The MongoDB client is closed"));
+    if (this.#heartbeats.stuck) await this.client.close();
     await this.client.connect();
   }
 }

@@ -48,7 +48,7 @@ export const ANSWERS = {
   storeUnavailable: {
     status: 503,
     code: "unavailable",
-    words: "`unavailable`: nothing is acknowledged that is not stored",
+    words: "`unavailable`; the message may be stored all the same, so send it again with its idempotency key",
   },
 } as const satisfies Record<string, Answer>;
 
@@ -57,11 +57,11 @@ export interface Outcome {
   readonly answer: keyof typeof ANSWERS;
 }
 
-const tcp = (answers: Record<string, keyof typeof ANSWERS>): Outcome[] =>
+const outcomes = (answers: Record<string, keyof typeof ANSWERS>): Outcome[] =>
   Object.entries(answers).map(([fault, answer]) => ({ fault, answer }));
 
 export const OUTCOMES = {
-  openai: tcp({
+  openai: outcomes({
     refused: "modelUnavailable",
     cut: "modelUnavailable",
     stalled: "modelUnavailable",
@@ -78,7 +78,7 @@ export const OUTCOMES = {
     "malformed JSON in the stream": "modelInterrupted",
     "a stream that breaks off in mid-answer": "modelInterrupted",
   }),
-  weather: tcp({
+  weather: outcomes({
     refused: "toldModel",
     cut: "toldModel",
     stalled: "toldModel",
@@ -92,7 +92,7 @@ export const OUTCOMES = {
     "malformed JSON": "toldModel",
     "an endless body": "toldModel",
   }),
-  calendar: tcp({
+  calendar: outcomes({
     refused: "toldModel",
     cut: "toldModel",
     stalled: "toldModel",
@@ -106,7 +106,7 @@ export const OUTCOMES = {
     "a web page": "toldModel",
     "an endless body": "toldModel",
   }),
-  mongo: tcp({
+  mongo: outcomes({
     refused: "storeUnavailable",
     cut: "storeUnavailable",
     stalled: "storeUnavailable",
@@ -114,7 +114,7 @@ export const OUTCOMES = {
     truncated: "storeUnavailable",
     garbled: "storeUnavailable",
   }),
-  redis: tcp({
+  redis: outcomes({
     refused: "reply",
     cut: "reply",
     stalled: "reply",
@@ -122,11 +122,11 @@ export const OUTCOMES = {
     truncated: "reply",
     garbled: "reply",
   }),
-  sqlite: [
-    { fault: "locked by another program", answer: "storeUnavailable" },
-    { fault: "a full disk", answer: "storeUnavailable" },
-  ],
-} as const satisfies Record<string, readonly Outcome[]>;
+  sqlite: outcomes({
+    "locked by another program": "storeUnavailable",
+    "a full disk": "storeUnavailable",
+  }),
+} satisfies Record<string, readonly Outcome[]>;
 
 const NAMES: Record<keyof typeof OUTCOMES, string> = {
   openai: "The model's server (OPENAI_BASE_URL)",
@@ -139,8 +139,8 @@ const NAMES: Record<keyof typeof OUTCOMES, string> = {
 
 /** docs/faults.md */
 export function documentation(): string {
-  const sections = Object.entries(OUTCOMES).map(([upstream, outcomes]) => {
-    const rows = outcomes.map(({ fault, answer }) => `| ${fault} | ${ANSWERS[answer].words} |`);
+  const sections = Object.entries(OUTCOMES).map(([upstream, list]) => {
+    const rows = list.map(({ fault, answer }) => `| ${fault} | ${ANSWERS[answer].words} |`);
     const name = NAMES[upstream as keyof typeof OUTCOMES];
     return [`## ${name}`, "", "| fault | the sender gets |", "|---|---|", ...rows, ""].join("\n");
   });
@@ -148,13 +148,19 @@ export function documentation(): string {
     "# When something fails",
     "",
     "What becomes of a message when something that the server uses fails while it is answered. In every one",
-    "of these cases the server goes on, the conversation takes the next message once the fault is over, and no",
-    "message that was acknowledged is lost or doubled. This page is made from the list that the tests run",
-    "(`tests/e2e/faults/outcomes.ts`).",
+    "of these cases its sender gets an answer, the server goes on, the conversation takes the next message once",
+    "the fault is over, and no message that was acknowledged is lost or doubled. This page is made from the",
+    "list that the tests run (`tests/e2e/faults/outcomes.ts`).",
     "",
-    "refused: connections are reset as they are made. cut: they are reset when the answer comes. stalled: the",
-    "answer never comes. slow: it comes 64 bytes at a time. truncated: it ends in the middle. garbled: other",
-    "bytes come instead.",
+    "Where a fault of a service lasts, its breaker opens, and it is left alone for a while: the model is then",
+    "`model_unavailable` at once, and tools fail at once or answer with what they know of before.",
+    "",
+    "- refused: connections are reset as they are made",
+    "- cut: connections are reset when the answer comes",
+    "- stalled: the answer never comes",
+    "- slow: the answer comes 64 bytes at a time",
+    "- truncated: the connection ends in the middle of the answer",
+    "- garbled: other bytes come in place of the answer",
     "",
     ...sections,
   ].join("\n");

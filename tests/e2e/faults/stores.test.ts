@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { afterAll, beforeAll, test } from "@jest/globals";
 import { describeMongo } from "../../support/mongo.ts";
 import { describeRedis, eventually, startRedis } from "../../support/redis.ts";
 import { built, NODE, type RunningServer, startServer } from "../../support/server.ts";
@@ -96,31 +96,34 @@ describeSmallDisk("the embedded database", (disk) => {
   serve(async () => ({ dataDir: disk.folder }));
   afterAll(() => disk.unmount());
 
-  const [locked, full] = OUTCOMES.sqlite;
-
-  test(`${locked.fault}`, async () => {
-    const other = new DatabaseSync(join(disk.folder, "parley.db"));
-    await tryFault({
-      server,
-      outcome: locked,
-      question,
-      wellAnswered,
-      harm: () => other.exec("BEGIN IMMEDIATE"),
-      mend: () => other.exec("ROLLBACK"),
-      struck: () => 1,
-    });
-    other.close();
-  }, 30_000);
-
-  test(`${full.fault}`, async () => {
-    await tryFault({
-      server,
-      outcome: full,
+  const faults: Record<string, { question: string; harm(): void; mend(): void }> = {
+    "locked by another program": lockedFrom(disk.folder),
+    "a full disk": {
       question: "x".repeat(30_000),
-      wellAnswered: /x$/,
       harm: () => disk.fill(0),
       mend: () => disk.makeRoom(),
-      struck: () => 1,
-    });
-  }, 30_000);
+    },
+  };
+
+  test.each(OUTCOMES.sqlite)(
+    "$fault",
+    async (outcome) => {
+      const fault = faults[outcome.fault];
+      if (!fault) throw new Error(`There is no fault '${outcome.fault}'`);
+      await tryFault({ server, outcome, wellAnswered: /question$|x$/, struck: () => 1, ...fault });
+    },
+    30_000,
+  );
 });
+
+function lockedFrom(folder: string) {
+  let other: DatabaseSync | undefined;
+  return {
+    question,
+    harm() {
+      other = new DatabaseSync(join(folder, "parley.db"));
+      other.exec("BEGIN IMMEDIATE");
+    },
+    mend: () => other?.close(),
+  };
+}

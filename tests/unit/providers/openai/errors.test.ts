@@ -81,9 +81,42 @@ describe("the wait that the server asks for", () => {
 });
 
 describe("what the log sees", () => {
-  test("the provider's words, the status and the request id", () => {
-    const error = status(404, { message: "No such model." }, { "x-request-id": "req_1" });
-    expect(error.cause).toMatchObject({ message: "404 No such model.", status: 404, requestId: "req_1" });
+  test("the status, the name of the error, the request id, and the provider's words by themselves", () => {
+    const refusal = { message: "No model 'x'.", code: "model_not_found" };
+    const error = status(404, refusal, { "x-request-id": "req_1" });
+    expect(error.cause).toMatchObject({
+      message: "Status 404: model_not_found",
+      status: 404,
+      requestId: "req_1",
+      words: "404 No model 'x'.",
+    });
+  });
+
+  test.each([
+    [
+      "a status",
+      APIError.generate(500, { error: { message: "So" } }, undefined, new Headers()),
+      "Status 500",
+    ],
+    [
+      "no name that is one",
+      APIError.generate(500, { error: { code: "You said so" } }, undefined, new Headers()),
+      "Status 500",
+    ],
+    [
+      "an error in the stream",
+      new APIError(undefined, { type: "server_error" }, "So", undefined),
+      "An error in the stream: server_error",
+    ],
+    ["malformed JSON", new SyntaxError("Unexpected token 'S', \"So\""), "The stream broke off: SyntaxError"],
+    [
+      "a broken connection",
+      Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" }),
+      "other side closed",
+    ],
+    ["anything else that is thrown", "So", "The stream broke off: string"],
+  ])("of %s nothing that may be a user's words", (_what, error, message) => {
+    expect(toModelError(error, KEY).cause).toMatchObject({ message });
   });
 
   test("why a connection failed", () => {
@@ -105,15 +138,16 @@ describe("what the log sees", () => {
   });
 
   test("not a whole web page", () => {
-    expect(String(status(502, { message: "<html>".repeat(1000) }).cause).length).toBeLessThan(600);
+    const error = status(502, { message: "<html>".repeat(1000) });
+    expect(inspect(error.cause).length).toBeLessThan(4_000);
   });
 
   test("never the key, however closely one looks", () => {
-    const error = status(401, { message: `Incorrect API key provided: ${KEY}.` }, { "x-echo": KEY });
+    const error = status(401, { message: `Incorrect API key provided: ${KEY}.` }, { "x-request-id": KEY });
     expect(String(error)).not.toContain(KEY);
     expect(JSON.stringify(error)).not.toContain(KEY);
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain(KEY);
-    expect(String(error.cause)).toContain("Incorrect API key provided: [API key].");
+    expect(error.cause).toMatchObject({ words: "401 Incorrect API key provided: [API key]." });
   });
 
   test("never a part of the key that the cut would leave", () => {

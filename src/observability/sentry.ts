@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import {
   applySdkMetadata,
   createStackParser,
@@ -13,7 +14,7 @@ import {
 } from "@sentry/core/server";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { StreamedResponse, StreamingClient } from "../net/http-client.ts";
+import type { StreamingClient } from "../net/http-client.ts";
 import type { Fault, FaultReporter } from "./fault-reporter.ts";
 
 export interface SentryOptions {
@@ -94,7 +95,7 @@ export class SentryReporter implements FaultReporter {
 }
 
 /** What Sentry says of when it takes the next report. */
-function limitsOf(headers: StreamedResponse["headers"]) {
+function limitsOf(headers: IncomingHttpHeaders) {
   return {
     "x-sentry-rate-limits": headers["x-sentry-rate-limits"]?.toString() ?? null,
     "retry-after": headers["retry-after"] ?? null,

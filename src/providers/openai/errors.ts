@@ -7,6 +7,9 @@ import { retryAfterMs } from "../../net/retry-after.ts";
 /** Codes of a 429 that no waiting mends: https://platform.openai.com/docs/guides/error-codes */
 const UNPAID = new Set<unknown>(["insufficient_quota", "billing_not_active"]);
 
+/** Names of errors, such as `invalid_api_key` or `NotFoundError`. */
+const IDENTIFIER = /^[A-Za-z]\w{0,63}$/;
+
 /** Enough of a provider's words for the log, which some servers fill with a whole web page. */
 const MAX_WORDS = 500;
 
@@ -18,13 +21,15 @@ const MAX_WORDS = 500;
 /** A request that was not answered: `error` is what the transport threw. */
 export function unanswered(error: unknown, apiKey: string): AppError {
   const kind = error instanceof RequestRefusedError ? "model_rejected" : "model_unavailable";
-  return modelError(kind, new ProviderFailure(wordsOf(error), apiKey));
+  const words = messagesOf(error);
+  return modelError(kind, new ProviderFailure(words, words, apiKey));
 }
 
 /** An answer that breaks off, or has something else in it than it should. */
 export function brokenOff(error: unknown, apiKey: string): AppError {
   const kind = error instanceof RequestRefusedError ? "model_rejected" : "model_interrupted";
-  return modelError(kind, new ProviderFailure(wordsOf(error), apiKey));
+  const words = error instanceof BadStream ? error.words : messagesOf(error);
+  return modelError(kind, new ProviderFailure(outline(error), words, apiKey));
 }
 
 /** An answer with a status of failure. @param body its text, in whatever format. */
@@ -34,39 +39,75 @@ export function failed(
   apiKey: string,
 ): AppError {
   const error = errorIn(body);
-  const requestId = headers["x-request-id"]?.toString();
   const words = `${status} ${sayingOf(error) || "without a word"}`;
+  const cause = new ProviderFailure(named(`Status ${status}`, error), words, apiKey);
+  cause.status = status;
+  cause.requestId = headers["x-request-id"]?.toString().replaceAll(apiKey, BLOT);
   const waitMs = retryAfterMs((name) => headers[name]?.toString());
-  return modelError(kindOf(status, error), new ProviderFailure(words, apiKey, status, requestId), waitMs);
+  return modelError(kindOf(status, error), cause, waitMs);
 }
 
-/** What an error event in the stream says. */
-export function sayingOf(error: unknown): string {
+/** What is wrong with a stream, in words of ours. */
+export class BadStream extends Error {
+  constructor(
+    message: string,
+    /** The provider's. */
+    readonly words = message,
+  ) {
+    super(message);
+  }
+
+  /** @param error as the stream has it. */
+  static withError(error: unknown): BadStream {
+    return new BadStream(named("An error in the stream", error), sayingOf(error));
+  }
+}
+
+const BLOT = "[API key]";
+
+/** What went wrong, for the log: without what else the provider's answer held. */
+class ProviderFailure extends Error {
+  override readonly name = "ProviderFailure";
+  status?: number;
+  requestId?: string;
+  /** What the provider said; it may quote the user, so it is for the log at level debug alone. */
+  readonly words: string;
+
+  constructor(outline: string, words: string, apiKey: string) {
+    super(outline.replaceAll(apiKey, BLOT).slice(0, MAX_WORDS));
+    this.words = words.replaceAll(apiKey, BLOT).slice(0, MAX_WORDS);
+  }
+}
+
+/** As much as can be said in words that are not the provider's. */
+function outline(error: unknown): string {
+  const isOurs = error instanceof RequestRefusedError || error instanceof BadStream;
+  // The transport's errors have codes.
+  if (isOurs || (error instanceof Error && "code" in error)) return messagesOf(error);
+  return `The stream broke off: ${error instanceof Error ? error.name : typeof error}`;
+}
+
+/** The place, with the name that the provider gives its error, where it looks like one. */
+function named(place: string, error: unknown): string {
+  const name = [field(error, "code"), field(error, "type")].find(
+    (word) => typeof word === "string" && IDENTIFIER.test(word),
+  );
+  return name === undefined ? place : `${place}: ${name}`;
+}
+
+function sayingOf(error: unknown): string {
   if (typeof error === "string") return error;
   return typeof field(error, "message") === "string"
     ? String(field(error, "message"))
     : JSON.stringify(error);
 }
 
-/** What the provider said, for the log: without what else its answer held. */
-class ProviderFailure extends Error {
-  override readonly name = "ProviderFailure";
-  readonly status?: number;
-  readonly requestId?: string;
-
-  constructor(words: string, apiKey: string, status?: number, requestId?: string) {
-    super(words.replaceAll(apiKey, "[API key]").slice(0, MAX_WORDS));
-    this.status = status;
-    this.requestId = requestId;
-  }
-}
-
 /** The message of an error and of what caused it. */
-function wordsOf(error: unknown): string {
+function messagesOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // One for each address of the host that was tried; it has no message of its own.
-  if (error instanceof AggregateError) return error.errors.map(wordsOf).join(", ");
-  return error.cause === undefined ? error.message : `${error.message} ${wordsOf(error.cause)}`;
+  if (error instanceof AggregateError) return error.errors.map(messagesOf).join(", ");
+  return error.cause === undefined ? error.message : `${error.message} ${messagesOf(error.cause)}`;
 }
 
 /** OpenAI's `{ "error": { … } }`, what other servers have in its place, or the text itself. */

@@ -6,7 +6,7 @@ import type { StreamedResponse, StreamingClient } from "../../net/http-client.ts
 import { serverSentEvents } from "../../net/server-sent-events.ts";
 import { decode, type WireChunk } from "./decode.ts";
 import { encode } from "./encode.ts";
-import { brokenOff, failed, sayingOf, unanswered } from "./errors.ts";
+import { BadStream, brokenOff, failed, unanswered } from "./errors.ts";
 
 export interface OpenAIModelOptions {
   /** For a server that asks for none: any text. */
@@ -82,7 +82,7 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
           break;
         }
         const chunk = parseChunk(data);
-        if (event === "error" || chunk?.error) throw new Error(sayingOf(chunk?.error ?? chunk));
+        if (event === "error" || chunk?.error) throw BadStream.withError(chunk?.error ?? chunk);
         received++;
         request.onProgress?.();
         yield chunk;
@@ -121,6 +121,6 @@ function parseChunk(data: string): (WireChunk & { readonly error?: unknown }) | 
     return JSON.parse(data);
   } catch {
     // The parser's own message holds a part of the answer, which is not for the log.
-    throw new Error("The stream has an event that is not JSON.");
+    throw new BadStream("The stream has an event that is not JSON.");
   }
 }

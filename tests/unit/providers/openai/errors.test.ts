@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { AddressNotAllowedError, ResponseTooLargeError } from "../../../../src/net/http-client.ts";
-import { brokenOff, failed, unanswered } from "../../../../src/providers/openai/errors.ts";
+import { BadStream, brokenOff, failed, unanswered } from "../../../../src/providers/openai/errors.ts";
 
 const KEY = "sk-secret-0123456789";
 
@@ -74,9 +74,38 @@ describe("the wait that the server asks for", () => {
 });
 
 describe("what the log sees", () => {
-  test("the provider's words, the status and the request id", () => {
-    const error = status(404, { message: "No such model." }, { "x-request-id": "req_1" });
-    expect(error.cause).toMatchObject({ message: "404 No such model.", status: 404, requestId: "req_1" });
+  test("the status, the name of the error, the request id, and the provider's words by themselves", () => {
+    const refusal = { message: "No model 'x'.", code: "model_not_found" };
+    const error = status(404, refusal, { "x-request-id": "req_1" });
+    expect(error.cause).toMatchObject({
+      message: "Status 404: model_not_found",
+      status: 404,
+      requestId: "req_1",
+      words: "404 No model 'x'.",
+    });
+  });
+
+  test.each([
+    ["a status", status(500, { message: "So" }), "Status 500"],
+    ["no name that is one", status(500, { code: "You said so" }), "Status 500"],
+    [
+      "an error in the stream",
+      brokenOff(BadStream.withError({ type: "server_error", message: "So" }), KEY),
+      "An error in the stream: server_error",
+    ],
+    [
+      "malformed JSON",
+      brokenOff(new SyntaxError("Unexpected token 'S', \"So\""), KEY),
+      "The stream broke off: SyntaxError",
+    ],
+    [
+      "a broken connection",
+      brokenOff(Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" }), KEY),
+      "other side closed",
+    ],
+    ["anything else that is thrown", brokenOff("So", KEY), "The stream broke off: string"],
+  ])("of %s nothing that may be a user's words", (_what, error, message) => {
+    expect(error.cause).toMatchObject({ message });
   });
 
   test.each([
@@ -88,7 +117,7 @@ describe("what the log sees", () => {
     ["nothing", "", "404 without a word"],
     ["null", "null", "404 null"],
   ])("the words of %s", (_what, body, message) => {
-    expect(failed({ status: 404, headers: {} }, body, KEY).cause).toMatchObject({ message });
+    expect(failed({ status: 404, headers: {} }, body, KEY).cause).toMatchObject({ words: message });
   });
 
   test("why a connection failed", () => {
@@ -106,15 +135,16 @@ describe("what the log sees", () => {
   });
 
   test("not a whole web page", () => {
-    expect(String(status(502, { message: "<html>".repeat(1000) }).cause).length).toBeLessThan(600);
+    const error = status(502, { message: "<html>".repeat(1000) });
+    expect(inspect(error.cause).length).toBeLessThan(4_000);
   });
 
   test("never the key, however closely one looks", () => {
-    const error = status(401, { message: `Incorrect API key provided: ${KEY}.` }, { "x-echo": KEY });
+    const error = status(401, { message: `Incorrect API key provided: ${KEY}.` }, { "x-request-id": KEY });
     expect(String(error)).not.toContain(KEY);
     expect(JSON.stringify(error)).not.toContain(KEY);
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain(KEY);
-    expect(String(error.cause)).toContain("Incorrect API key provided: [API key].");
+    expect(error.cause).toMatchObject({ words: "401 Incorrect API key provided: [API key]." });
   });
 
   test("never a part of the key that the cut would leave", () => {

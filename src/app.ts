@@ -13,15 +13,15 @@ import { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { type Outbound, openOutbound } from "./net/outbound.ts";
-import { logCacheUse } from "./observability/cache-use.ts";
-import { logUpstreams } from "./observability/upstream-log.ts";
+import { watchCaches, watchUpstreams } from "./observability/upstreams.ts";
+import { type Observability, openObservability } from "./open-observability.ts";
 import { openServer } from "./open-server.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
 import { loadPrices } from "./prices-file.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
-import { cached } from "./resilience/cached-tool.ts";
+import { type CacheCounters, cached } from "./resilience/cached-tool.ts";
 import { resilientHttp } from "./resilience/resilient-http.ts";
 import { resilientModel } from "./resilience/resilient-model.ts";
 import { shutDown } from "./shut-down.ts";
@@ -37,7 +37,7 @@ const WEATHER_FRESH_MS = HOUR_MS / 6;
 const HOLIDAYS_FRESH_MS = 24 * HOUR_MS;
 
 export interface AppDeps {
-  readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
+  readonly log: Logger;
   readonly clock?: Clock;
   /** Default: as the configuration says. */
   readonly model?: LanguageModel;
@@ -48,18 +48,30 @@ export interface App {
   readonly url: string;
   /** Takes no more work, lets the turns at work end, and lets go of everything: see {@link shutDown}. */
   stop(): Promise<void>;
+  /** Counts an error that came to where nothing was left to catch it. */
+  countFault(): void;
 }
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
   const prices = loadPrices(config.PRICES_FILE);
-  const stores = await openStores(config, clock, log);
+  const observability = await openObservability(config, prices, log);
+  const { tracing } = observability;
+  const stores = await openStores(config, clock, log, observability.stores);
   const { conversations: store, sessions } = stores;
-  const outbound = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
-  const upstreams = new Upstreams(config, clock, logUpstreams(log));
-  const model = deps.model ? metered(deps.model) : createModel(config, upstreams, outbound);
-  const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, log));
+  const outbound = openOutbound({
+    rules: config.OUTBOUND_ALLOW,
+    log,
+    traceHeaders: tracing && (() => tracing.outgoingHeaders()),
+  });
+  const upstreams = new Upstreams(config, clock, watchUpstreams(log, observability.meters));
+  const model = deps.model
+    ? metered(observability.model(deps.model))
+    : createModel(config, upstreams, outbound, observability);
+  const counters = watchCaches(log, observability.meters);
+  const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, counters));
+  observability.expect({ tools: tools.names, upstreams: upstreams.all });
   const ids = randomIds(clock.now);
   const leaseMs = config.TURN_LEASE_SECONDS * 1000;
 
@@ -70,6 +82,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     clock,
     ids,
     prices,
+    observer: observability.turns,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -95,13 +108,18 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
-  const usage = new UsageService(stores.usage, clock);
-  const server = await openServer(config, { chat, usage, readiness, createRateLimiter, ids, log }).catch(
-    async (error) => {
-      await stores.close();
-      throw error;
-    },
-  );
+  const server = await openServer(config, {
+    chat,
+    usage: new UsageService(stores.usage, clock),
+    readiness,
+    createRateLimiter,
+    observability,
+    ids,
+    log,
+  }).catch(async (error) => {
+    await stores.close();
+    throw error;
+  });
   const { url } = server;
   const swept = Promise.all([
     sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal),
@@ -119,14 +137,20 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
       readiness.phase = "draining";
       sweeping.abort();
       const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
-      await shutDown({ runner, server, idle: swept, stores, clock, log }, graceMs);
+      await shutDown({ runner, server, idle: swept, stores, tracing, clock, log }, graceMs);
       await outbound.close();
     },
+    countFault: observability.fault,
   };
 }
 
-function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound): LanguageModel {
-  if (!usesOpenAI(config)) return metered(createDemoModel());
+function createModel(
+  config: Config,
+  upstreams: Upstreams,
+  { fetch }: Outbound,
+  observability: Observability,
+): LanguageModel {
+  if (!usesOpenAI(config)) return metered(observability.model(createDemoModel()));
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
     apiKey: config.OPENAI_API_KEY ?? "none",
@@ -135,7 +159,7 @@ function createModel(config: Config, upstreams: Upstreams, { fetch }: Outbound):
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
     fetch,
   });
-  return resilientModel(metered(openai), upstreams.open("model:openai"));
+  return resilientModel(metered(observability.model(openai)), upstreams.open("model:openai"));
 }
 
 function usesOpenAI(config: Config): boolean {
@@ -148,7 +172,7 @@ function createTools(
   outbound: Outbound,
   cache: Cache,
   clock: Clock,
-  log: Logger,
+  counters: CacheCounters,
 ): Tool[] {
   const http = resilientHttp(outbound.http, upstreams.open("weather"));
   const weather = config.WEATHER_API_KEY
@@ -168,7 +192,6 @@ function createTools(
       })
     : undefined;
   const staleMs = config.CACHE_TTL_HOURS * HOUR_MS;
-  const counters = logCacheUse(log);
   const remembered = (tool: Tool, freshMs: number) =>
     cached(tool, { cache, clock, freshMs, staleMs, counters });
   return [

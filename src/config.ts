@@ -57,6 +57,7 @@ const OUTBOUND_URLS = [
   "OPEN_METEO_GEOCODING_URL",
   "OPEN_METEO_FORECAST_URL",
   "HOLIDAY_CALENDAR_URL",
+  "SENTRY_DSN",
 ] as const;
 const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "OUTBOUND_ALLOW"]);
 
@@ -67,6 +68,16 @@ const telegramIds = () =>
     .regex(/^-?\d+(\s*,\s*-?\d+)*$/, "must be a list of numeric ids, separated by commas")
     .transform((text) => text.split(",").map(Number));
 
+/** As OpenTelemetry's specification names them ("Environment Variable Specification"). */
+const TRACE_SAMPLERS = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
+
 /** Every environment variable that Parley reads; .env.example explains each. */
 export const environmentSchema = z
   .object({
@@ -75,6 +86,17 @@ export const environmentSchema = z
     DATA_DIR: z.string().default("./data"),
     LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
     SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
+
+    METRICS_USER_ID: z.stringbool().default(false),
+    METRICS_MAX_USERS: integer(1, 10_000).default(100),
+
+    OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl().optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+    OTEL_SERVICE_NAME: z.string().default("parley"),
+    OTEL_RESOURCE_ATTRIBUTES: z.string().optional(),
+    OTEL_TRACES_SAMPLER: z.enum(TRACE_SAMPLERS).default("parentbased_always_on"),
+    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+    OTEL_CAPTURE_CONTENT: z.stringbool().default(false),
 
     API_KEYS: apiKeys().default([]),
     API_KEY_LIMITS: apiKeyLimits().default([]),
@@ -148,6 +170,18 @@ export const environmentSchema = z
       .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
       .transform((url) => url.replace(/^webcal:/i, "https:"))
       .optional(),
+
+    SENTRY_DSN: z
+      .url({
+        protocol: /^https?$/,
+        error: "must be a DSN of Sentry, such as https://key@sentry.example.com/1",
+      })
+      .regex(
+        /^https?:\/\/[^@/]+@[^@]+\/\d+$/,
+        "must have a key before the host and a project's number at its end",
+      )
+      .optional(),
+    SENTRY_ENVIRONMENT: z.string().default("production"),
 
     OUTBOUND_ALLOW: allowRules().default([]),
 

@@ -5,15 +5,16 @@ import type { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { RateLimit, RateLimiter } from "./core/rate-limiter.ts";
 import type { Readiness } from "./transport/health.ts";
-import { HttpServer } from "./transport/http-server.ts";
+import { HttpServer, type HttpServerOptions } from "./transport/http-server.ts";
 import { Admission } from "./transport/incoming/admission.ts";
 import { BodyReader } from "./transport/incoming/body.ts";
 import { ClientAddresses } from "./transport/incoming/client-address.ts";
 import { Cors } from "./transport/incoming/cors.ts";
 import { EventLoopMonitor } from "./transport/incoming/event-loop.ts";
-import { Refusals } from "./transport/incoming/refusal.ts";
+import { type RefusalReason, Refusals } from "./transport/incoming/refusal.ts";
 import { RequestLimits } from "./transport/incoming/request-limits.ts";
 import { TurnGate } from "./transport/incoming/turn-gate.ts";
+import type { RequestObserver } from "./transport/request-observer.ts";
 import { bindChatService } from "./transport/twirp/chat.ts";
 import { TwirpRouter } from "./transport/twirp/router.ts";
 import { bindStatsService } from "./transport/twirp/stats.ts";
@@ -23,8 +24,13 @@ export interface ServerDeps {
   readonly usage: UsageService;
   readonly readiness: Readiness;
   readonly createRateLimiter: (limit: RateLimit) => RateLimiter;
+  readonly observability: {
+    readonly requests: RequestObserver;
+    refused(reason: RefusalReason): void;
+    readonly metrics: HttpServerOptions["metrics"];
+  };
   readonly ids: IdGenerator;
-  readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
+  readonly log: Logger;
 }
 
 /** A server that listens. */
@@ -38,7 +44,7 @@ export interface OpenServer {
 
 /** Listens, with all that guards the server as the configuration says; the transport's part of the composition. */
 export async function openServer(config: Config, deps: ServerDeps): Promise<OpenServer> {
-  const { log, ids } = deps;
+  const { log, ids, observability } = deps;
   const keys = config.API_KEYS.map((key) => ({
     ...key,
     limit: config.API_KEY_LIMITS.find(({ name }) => name === key.name),
@@ -69,7 +75,9 @@ export async function openServer(config: Config, deps: ServerDeps): Promise<Open
       localOnly: isLoopback(config.HOST) && !config.ALLOW_ANONYMOUS,
     }),
     bodies: new BodyReader(config.MAX_BODY_BYTES),
-    refusals: new Refusals(log, () => performance.now()),
+    refusals: new Refusals(log, () => performance.now(), observability.refused),
+    observer: observability.requests,
+    metrics: observability.metrics,
     maxConnections: config.MAX_CONNECTIONS,
     log,
     newRequestId: ids.next,

@@ -10,6 +10,7 @@ import type { UsageStore } from "./core/ledger/usage-store.ts";
 import type { Logger } from "./core/logger.ts";
 import type { RateLimit, RateLimiter } from "./core/rate-limiter.ts";
 import { MigrationRunner } from "./migrations/runner.ts";
+import type { StoreWatch } from "./observability/stores.ts";
 import { MemoryCache } from "./stores/memory/cache.ts";
 import { MemoryRateLimiter } from "./stores/memory/rate-limiter.ts";
 import type { RedisServers } from "./stores/redis/index.ts";
@@ -40,12 +41,17 @@ type DurableStores = Omit<Stores, "cache" | "createRateLimiter">;
  *
  * @throws Error that says what to do when they can't be used, or have another schema.
  */
-export async function openStores(config: Config, clock: Clock, log: Logger): Promise<Stores> {
+export async function openStores(
+  config: Config,
+  clock: Clock,
+  log: Logger,
+  watch: StoreWatch,
+): Promise<Stores> {
   const durable = await (config.MONGO_URI === undefined
-    ? openSqlite(config, log)
-    : openMongo(config, config.MONGO_URI));
+    ? openSqlite(config, log, watch)
+    : openMongo(config, config.MONGO_URI, watch));
   const servers = redisServers(config);
-  if (servers) return withRedis(durable, servers, config, clock, log);
+  if (servers) return withRedis(durable, servers, config, clock, log, watch);
   return {
     ...durable,
     cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock),
@@ -53,7 +59,7 @@ export async function openStores(config: Config, clock: Clock, log: Logger): Pro
   };
 }
 
-async function openSqlite(config: Config, log: Logger): Promise<DurableStores> {
+async function openSqlite(config: Config, log: Logger, watch: StoreWatch): Promise<DurableStores> {
   const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
   const conversations = new SqliteConversationStore(database);
   try {
@@ -65,8 +71,8 @@ async function openSqlite(config: Config, log: Logger): Promise<DurableStores> {
     throw error;
   }
   return {
-    conversations,
-    sessions: new SqliteSessionStore(database, sessionTtlMs(config)),
+    conversations: watch.conversations("sqlite", conversations),
+    sessions: watch.sessions("sqlite", new SqliteSessionStore(database, sessionTtlMs(config))),
     usage: new SqliteUsageStore(database),
     dependencies: [{ name: "sqlite", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: SQLite in ${database.path}`],
@@ -74,7 +80,7 @@ async function openSqlite(config: Config, log: Logger): Promise<DurableStores> {
   };
 }
 
-async function openMongo(config: Config, uri: string): Promise<DurableStores> {
+async function openMongo(config: Config, uri: string, watch: StoreWatch): Promise<DurableStores> {
   // Loaded here: without MongoDB nobody waits for its driver.
   const mongo = await import("./stores/mongo/index.ts");
   const database = new mongo.MongoDatabase({
@@ -92,8 +98,8 @@ async function openMongo(config: Config, uri: string): Promise<DurableStores> {
     throw error;
   }
   return {
-    conversations,
-    sessions: new mongo.MongoSessionStore(database, sessionTtlMs(config)),
+    conversations: watch.conversations("mongodb", conversations),
+    sessions: watch.sessions("mongodb", new mongo.MongoSessionStore(database, sessionTtlMs(config))),
     usage: new mongo.MongoUsageStore(database),
     dependencies: [{ name: "mongodb", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: MongoDB, database ${database.db.databaseName}`],
@@ -107,6 +113,7 @@ async function withRedis(
   config: Config,
   clock: Clock,
   log: Logger,
+  watch: StoreWatch,
 ): Promise<Stores> {
   const redis = await import("./stores/redis/index.ts");
   const client = new redis.RedisClient(servers, { log, clock, commandTimeoutMs: config.REDIS_TIMEOUT_MS });
@@ -115,8 +122,11 @@ async function withRedis(
   };
   return {
     ...durable,
-    sessions: new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
-    cache: new redis.RedisCache(client),
+    sessions: watch.sessions(
+      "redis",
+      new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
+    ),
+    cache: watch.cache("redis", new redis.RedisCache(client)),
     createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, new MemoryRateLimiter(limit)),
     dependencies: [...durable.dependencies, { name: "redis", required: false, check }],
     description: [...durable.description, "Sessions and caches also in Redis, and the counts of rate limits"],

@@ -20,6 +20,8 @@ const TOOL_LIMITS: BulkheadLimits = { maxConcurrent: 32, maxWaiting: 256 };
 export class Upstreams {
   /** For GET /ready: without one of them the server is degraded, not down. */
   readonly dependencies: Dependency[] = [];
+  /** Those that were opened. */
+  readonly all: Upstream[] = [];
   readonly #config: Config;
   readonly #clock: Clock;
   readonly #observer: UpstreamObserver;
@@ -50,6 +52,7 @@ export class Upstreams {
     const check = async () => {
       if (upstream.state !== "closed") throw new NotOk(upstream.state);
     };
+    this.all.push(upstream);
     this.dependencies.push({ name, required: false, check });
     return upstream;
   }

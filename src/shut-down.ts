@@ -10,6 +10,8 @@ const LIMITS = {
   answers: 1_000,
   /** To let go of the stores. */
   stores: 1_000,
+  /** To send the last traces, at the same time. */
+  traces: 1_000,
 };
 
 export interface ShutDownDeps {
@@ -18,6 +20,7 @@ export interface ShutDownDeps {
   /** Of what else still works with the stores. */
   readonly idle: Promise<unknown>;
   readonly stores: { close(): Promise<void> };
+  readonly tracing?: { shutdown(): Promise<void> };
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -28,7 +31,7 @@ export interface ShutDownDeps {
  * whoever hangs.
  */
 export async function shutDown(deps: ShutDownDeps, graceMs: number): Promise<void> {
-  const { runner, server, idle, stores, clock, log } = deps;
+  const { runner, server, idle, stores, tracing, clock, log } = deps;
   const within = async (ms: number, work: Promise<unknown>, what: string) => {
     const limit = deadline(clock, ms, () => new Error(`Not done within ${ms} ms`));
     await orAborted(work, limit.signal).catch((error) => {
@@ -40,5 +43,8 @@ export async function shutDown(deps: ShutDownDeps, graceMs: number): Promise<voi
   await within(graceMs + LIMITS.handOver, runner.stop(graceMs), "turns at work could not be handed over");
   await server.close(LIMITS.answers);
   const letGo = idle.then(() => stores.close());
-  await within(LIMITS.stores, letGo, "its stores did not let go");
+  await Promise.all([
+    within(LIMITS.stores, letGo, "its stores did not let go"),
+    tracing && within(LIMITS.traces, tracing.shutdown(), "its last traces could not be sent"),
+  ]);
 }

@@ -10,12 +10,22 @@ export interface Destination {
   readonly address: string;
 }
 
-/** One entry of OUTBOUND_ALLOW: whether it allows a destination that is not public. */
-export type AllowRule = (destination: Destination) => boolean;
+/**
+ * One entry of OUTBOUND_ALLOW: whether it allows a destination that is not public. Where its address is
+ * not known, only an entry that names the host does.
+ */
+export type AllowRule = (destination: Omit<Destination, "address"> & Partial<Destination>) => boolean;
 
 /** Public addresses may always be reached, others when a rule allows it. */
 export function mayReach(destination: Destination, rules: readonly AllowRule[]): boolean {
   return isPublicAddress(destination.address) || rules.some((allows) => allows(destination));
+}
+
+/** Whether an entry of OUTBOUND_ALLOW has the URL's very host, by its name or, where it is one, its address. */
+export function isNamed(url: URL, rules: readonly AllowRule[]): boolean {
+  const host = hostOf(url);
+  const address = isIP(host) === 0 ? undefined : host;
+  return rules.some((allows) => allows({ host, port: portOf(url), address }));
 }
 
 /** Of an http or https URL: without brackets and without the dot of a name that ends in one. */
@@ -74,7 +84,7 @@ function rangeRule(network: string, prefix?: number): AllowRule | undefined {
   if (bits === 0 || (prefix ?? bits) > bits) return undefined;
   const range = new BlockList();
   range.addSubnet(network, prefix ?? bits, familyOf(network));
-  return ({ address }) => range.check(address, familyOf(address));
+  return ({ address }) => address !== undefined && range.check(address, familyOf(address));
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {

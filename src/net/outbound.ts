@@ -4,6 +4,7 @@ import { guardedAgent, type Lookup } from "./guarded-agent.ts";
 import { httpClientOver } from "./guarded-http-client.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { AllowRule } from "./outbound-rules.ts";
+import { addTraceHeaders } from "./trace-headers.ts";
 
 export interface OutboundOptions {
   /** What may be reached although it is not public. */
@@ -11,6 +12,8 @@ export interface OutboundOptions {
   readonly log: Logger;
   /** Default: the system's resolver. */
   readonly lookup?: Lookup;
+  /** Of the trace that is at work; see {@link addTraceHeaders}. */
+  readonly traceHeaders?: () => Readonly<Record<string, string>>;
 }
 
 /** All that this server sends to others: the only way out of it. */
@@ -28,15 +31,16 @@ const MODEL_PATIENCE = { headersMs: 300_000, bodyMs: 300_000 };
 /** Of one answer of a model: some hundred times the longest that there are. */
 const MODEL_MAX_BYTES = 64 * 1_048_576;
 
-export function openOutbound({ rules, log, lookup }: OutboundOptions): Outbound {
+export function openOutbound({ rules, log, lookup, traceHeaders }: OutboundOptions): Outbound {
   const agent = guardedAgent({
     rules,
     lookup,
     onRefusal: ({ message }) => log.warn({}, `A connection was refused: ${message}`),
   });
+  const dispatcher = traceHeaders ? agent.compose(addTraceHeaders(rules, traceHeaders)) : agent;
   return {
-    http: httpClientOver(agent, TOOL_PATIENCE),
-    fetch: fetchOver(agent, { patience: MODEL_PATIENCE, maxBytes: MODEL_MAX_BYTES }),
+    http: httpClientOver(dispatcher, TOOL_PATIENCE),
+    fetch: fetchOver(dispatcher, { patience: MODEL_PATIENCE, maxBytes: MODEL_MAX_BYTES }),
     close: () => agent.destroy(),
   };
 }

@@ -1,5 +1,4 @@
 import type { AppError } from "../core/errors.ts";
-import type { Logger } from "../core/logger.ts";
 import { HTTP_STATUS } from "./error-map.ts";
 import { Refusal } from "./incoming/refusal.ts";
 
@@ -27,11 +26,8 @@ export function jsonAnswer(status: number, value: unknown): Answer {
 }
 
 /** A Twirp error body: `code`, `msg`, `meta`, and no other key. */
-export function errorAnswer(error: AppError, requestId: string, log: Logger): Answer {
-  const unexpected = error.code === "internal";
-  if (unexpected) log.error({ err: error.cause ?? error }, "A request failed unexpectedly");
-  else if (error.cause !== undefined) log.debug({ err: error }, "A request failed");
-  const meta = unexpected ? { ...error.meta, request_id: requestId } : error.meta;
+export function errorAnswer(error: AppError, requestId: string): Answer {
+  const meta = error.code === "internal" ? { ...error.meta, request_id: requestId } : error.meta;
   return {
     ...jsonAnswer(HTTP_STATUS[error.code], { code: error.code, msg: error.publicMessage, meta }),
     headers: {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { RequestContext } from "../core/context.ts";
-import { toAppError } from "../core/errors.ts";
+import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Answer, errorAnswer, jsonAnswer, SECURITY_HEADERS } from "./answer.ts";
 import type { Readiness } from "./health.ts";
@@ -9,6 +9,7 @@ import type { Admission } from "./incoming/admission.ts";
 import type { BodyReader } from "./incoming/body.ts";
 import { type Cors, isPreflight } from "./incoming/cors.ts";
 import { Refusal, type Refusals } from "./incoming/refusal.ts";
+import type { RequestObservation, RequestObserver } from "./request-observer.ts";
 import type { TwirpRouter } from "./twirp/router.ts";
 
 export interface HttpServerOptions {
@@ -18,9 +19,12 @@ export interface HttpServerOptions {
   readonly admission: Pick<Admission, "admit">;
   readonly bodies: BodyReader;
   readonly refusals: Refusals;
+  readonly observer: RequestObserver;
+  /** What GET /metrics answers. */
+  readonly metrics: () => Promise<Pick<Answer, "contentType" | "body">>;
   readonly maxConnections: number;
   readonly timeouts?: Partial<Timeouts>;
-  readonly log: Logger & { child(fields: Record<string, unknown>): Logger };
+  readonly log: Logger;
   /** A fresh id for a request that brings none. */
   readonly newRequestId: () => string;
 }
@@ -56,13 +60,18 @@ const MAX_HEADERS = 100;
 /** Ids that may be taken over from a client into logs and answers. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** What is told of a request in the log, as far as it got. */
-interface Progress {
-  route: string;
+/** A request, as far as it got. */
+interface Exchange extends Omit<RequestContext, "principal"> {
+  readonly path: string;
+  readonly observation: RequestObservation;
+  /** Who showed a key. */
   principal?: string;
 }
 
-/** The HTTP server in front of the Twirp router, with GET /health and GET /ready. */
+/** What machines ask with GET, beside the methods of the contract. */
+const PAGES: ReadonlySet<string> = new Set(["/health", "/metrics", "/ready"]);
+
+/** The HTTP server in front of the Twirp router, with GET /health, GET /ready and GET /metrics. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #timeouts: Timeouts;
@@ -123,36 +132,29 @@ export class HttpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedAt = performance.now();
+    const { observer, refusals, router } = this.#options;
     const requestId = this.#requestId(request);
-    const log = this.#options.log.child({ requestId });
+    const log = this.#options.log.child({ request_id: requestId });
     const path = request.url?.split("?", 1)[0] ?? "/";
-    const progress: Progress = { route: "unmatched" };
-    let refused = false;
-    const answer = await this.#answer(request, response, path, { requestId, log }, progress).catch(
-      (error: unknown) => {
-        refused = error instanceof Refusal;
-        if (error instanceof Refusal) this.#options.refusals.count(error.reason);
-        return errorAnswer(toAppError(error), requestId, log);
-      },
-    );
+    const known = PAGES.has(path) || router.has(path);
+    const head = { method: request.method ?? "", path: known ? path : "other" };
+    const exchange: Exchange = { requestId, log, path, observation: observer.begin(head, log) };
+    let error: AppError | undefined;
+    const answer = await this.#answer(request, response, exchange).catch((thrown: unknown) => {
+      error = toAppError(thrown);
+      if (error instanceof Refusal) refusals.count(error.reason);
+      return errorAnswer(error, requestId);
+    });
     this.#send(request, response, answer, requestId);
-    const durationMs = Math.round(performance.now() - startedAt);
-    const quiet = refused || path === "/health" || path === "/ready";
-    const fields = { method: request.method, ...progress, status: answer.status, durationMs };
-    log[quiet ? "debug" : "info"](fields, "Request");
+    exchange.observation.end({ status: answer.status, principal: exchange.principal, error });
   }
 
   /** The order of the gates is that of ARCHITECTURE.md, "Incoming requests". */
-  async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    context: Omit<RequestContext, "principal">,
-    progress: Progress,
-  ): Promise<Answer> {
-    const { readiness, cors, admission, router, bodies } = this.#options;
-    if (request.method === "GET" || request.method === "HEAD") {
+  async #answer(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<Answer> {
+    const { readiness, cors, admission, router, bodies, metrics } = this.#options;
+    const { path, requestId, log, observation } = exchange;
+    const asksForPage = request.method === "GET" || request.method === "HEAD";
+    if (asksForPage) {
       if (path === "/health") return jsonAnswer(200, { status: "ok" });
       if (path === "/ready") {
         const report = await readiness.report();
@@ -165,18 +167,23 @@ export class HttpServer {
       cors.setPreflightHeaders(request, response);
       return { status: 204, body: "" };
     }
+    if (asksForPage && path === "/metrics") {
+      await admission.admit(request, response, { evenIfBusy: true });
+      return { status: 200, ...(await metrics()) };
+    }
     if (this.#draining) throw stopping();
     const { principal, key } = await admission.admit(request, response);
-    if (key) progress.principal = principal;
+    if (key) exchange.principal = principal;
     const route = router.match({
       method: request.method ?? "",
       path,
       contentType: request.headers["content-type"],
     });
-    progress.route = route.name;
-    const body = await bodies.read(request, response);
-    const result = await route.call(body, { ...context, principal }, request.headers);
-    return { status: 200, contentType: route.contentType, body: result };
+    return observation.serve(request.headers, async () => {
+      const body = await bodies.read(request, response);
+      const result = await route.call(body, { requestId, log, principal }, request.headers);
+      return { status: 200, contentType: route.contentType, body: result };
+    });
   }
 
   #send(request: IncomingMessage, response: ServerResponse, answer: Answer, requestId: string): void {

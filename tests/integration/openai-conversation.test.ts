@@ -222,7 +222,11 @@ test("the first message gets a title from the model, and the reply does not carr
 
 test("the key goes to the model, and never into the log", () => {
   expect(model.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
-  const logged = inspect(app.log.lines, { depth: Number.POSITIVE_INFINITY, showHidden: true });
+  const logged = inspect(app.log.lines, {
+    depth: Number.POSITIVE_INFINITY,
+    maxArrayLength: Number.POSITIVE_INFINITY,
+    showHidden: true,
+  });
   expect(logged).toContain("Incorrect API key provided");
   expect(logged).not.toContain(KEY);
 });

@@ -4,6 +4,7 @@ import type { Step, ToolCall } from "../../src/core/assistant/step.ts";
 import type { Tool } from "../../src/core/assistant/tool.ts";
 import { ToolRegistry } from "../../src/core/assistant/tool-registry.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
+import { UNOBSERVED_RUN } from "../../src/core/turn-observer.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { TestLog } from "./test-log.ts";
 import { echoTool } from "./tools.ts";
@@ -21,6 +22,7 @@ export function assistantRun({ tools = [echoTool()], ...changes }: Changes): Ass
     signal: new AbortController().signal,
     clock: new FakeClock(),
     log: new TestLog(),
+    observer: UNOBSERVED_RUN,
     ...changes,
   };
 }

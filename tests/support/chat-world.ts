@@ -12,6 +12,7 @@ import { metered } from "../../src/core/ledger/metered-model.ts";
 import { PriceList } from "../../src/core/ledger/price-list.ts";
 import { PRICES } from "../../src/core/ledger/prices.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
+import { UNOBSERVED } from "../../src/core/turn-observer.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
@@ -102,6 +103,7 @@ export class ChatWorld {
       tools: new ToolRegistry(tools),
       clock,
       ids,
+      observer: UNOBSERVED,
       settings: { ...SETTINGS, ...settings },
     });
     const chat = new ChatService({

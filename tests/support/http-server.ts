@@ -1,5 +1,8 @@
+import { Registry } from "prom-client";
 import { ANONYMOUS } from "../../src/core/context.ts";
 import { ChatService } from "../../src/gen/acai/chat/chat";
+import { createMeters } from "../../src/observability/metrics/meters.ts";
+import { watchRequests } from "../../src/observability/requests.ts";
 import { Readiness } from "../../src/transport/health.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/transport/http-server.ts";
 import { BodyReader } from "../../src/transport/incoming/body.ts";
@@ -27,6 +30,8 @@ export function openHttpServer(
     admission: { admit: async () => ({ principal: ANONYMOUS }) },
     bodies: new BodyReader(1_048_576),
     refusals: new Refusals(log, () => 0),
+    observer: watchRequests({ meters: createMeters(new Registry()) }),
+    metrics: async () => ({ body: "" }),
     maxConnections: 100,
     log,
     newRequestId: () => "request-1",

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { afterAll, describe, test } from "@jest/globals";
+import { afterAll, describe } from "@jest/globals";
 import type { RedisServers } from "../../src/stores/redis/client.ts";
+import { describeWith } from "./system-program.ts";
 
 /** One process of redis-server, without persistence. */
 export interface RedisProcess {
@@ -32,16 +33,12 @@ export interface RedisUnderTest {
   stop(): Promise<void>;
 }
 
-/**
- * Describes tests that need Redis, and stops what they started. Where redis-server is missing it is
- * installed if this is root on a Debian; else the tests are skipped, which in CI is a failure.
- */
+/** Describes tests that need Redis, as {@link describeWith} does, and stops what they started. */
 export function describeRedis(
   name: string,
   tests: (start: <T extends RedisUnderTest>(starting: Promise<T>) => Promise<T>) => void,
 ): void {
-  const missing = findRedis();
-  if (missing === undefined) {
+  describeWith({ program: "redis-server", debianPackage: "redis-server" }, name, () => {
     const started: RedisUnderTest[] = [];
     describe(name, () =>
       tests(async (starting) => {
@@ -53,14 +50,7 @@ export function describeRedis(
     afterAll(async () => {
       for (const redis of started) await redis.stop();
     });
-  } else if (process.env.CI === "true") {
-    test(name, () => {
-      throw new Error(missing);
-    });
-  } else {
-    process.stderr.write(`SKIPPED ${name}: ${missing}\n`);
-    test.skip(`${name}: SKIPPED, ${missing}`, () => undefined);
-  }
+  });
 }
 
 /** Waits until something is so that nothing tells of; the test's time-out ends it. */
@@ -191,27 +181,4 @@ async function freePort(): Promise<number> {
   await once(server, "close");
   if (typeof address !== "object" || !address) throw new Error("A TCP server has no port");
   return address.port;
-}
-
-/** Undefined when redis-server can be run, else why not. */
-function findRedis(): string | undefined {
-  if (runs("redis-server", "--version")) return undefined;
-  if (process.getuid?.() !== 0 || !runs("apt-get", "--version")) {
-    return "there is no redis-server on the PATH: install it (Debian: apt-get install redis-server)";
-  }
-  const installed = () => runs("apt-get", "install", "-y", "redis-server");
-  if (installed() || (runs("apt-get", "update") && installed())) return undefined;
-  return "redis-server is not on the PATH, and apt-get could not install it";
-}
-
-function runs(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, {
-      stdio: "ignore",
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-    return true;
-  } catch {
-    return false;
-  }
 }

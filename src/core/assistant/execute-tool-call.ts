@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { UserLocale } from "../context.ts";
 import { deadline, orAborted } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
+import type { RunObserver, ToolCallEnd } from "../turn-observer.ts";
 import type { ToolCall } from "./step.ts";
 import { type Tool, ToolError } from "./tool.ts";
 import type { ToolRegistry } from "./tool-registry.ts";
@@ -20,6 +21,7 @@ export interface ToolCallEnvironment {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly observer: Pick<RunObserver, "toolCall">;
 }
 
 /**
@@ -28,31 +30,34 @@ export interface ToolCallEnvironment {
  */
 export async function executeToolCall(call: ToolCall, env: ToolCallEnvironment): Promise<ToolCall> {
   const startedAt = env.clock.now();
-  const { result, error } = await outcomeOf(call, env);
+  const tool = env.tools.find(call.name);
+  const run = () => endOf(call, tool, env);
+  const { result, error } = await env.observer.toolCall(call, tool?.name, run);
   const outcome = result === undefined ? { error: error?.slice(0, MAX_ERROR_CHARS) } : { result };
   return { ...call, ...outcome, durationMs: env.clock.now() - startedAt };
 }
 
-type Outcome = Pick<ToolCall, "result" | "error">;
-
-async function outcomeOf(call: ToolCall, env: ToolCallEnvironment): Promise<Outcome> {
-  const tool = env.tools.find(call.name);
+async function endOf(call: ToolCall, tool: Tool | undefined, env: ToolCallEnvironment): Promise<ToolCallEnd> {
   if (!tool) {
-    return { error: `There is no tool named ${call.name}. The tools are: ${env.tools.names.join(", ")}.` };
+    const error = `There is no tool named ${call.name}. The tools are: ${env.tools.names.join(", ")}.`;
+    return { outcome: "unknown_tool", error };
   }
   env.signal.throwIfAborted();
   const timeout = deadline(env.clock, tool.timeoutMs, () => new ToolError(timeoutText(tool)), env.signal);
   try {
     const args = parseArguments(tool, call.arguments);
-    if ("error" in args) return args;
+    if ("error" in args) return { outcome: "invalid_arguments", error: args.error };
     const work = tool.execute(args.value, { ...env.user, signal: timeout.signal, now: env.clock.now() });
     return resultOf(await orAborted(work, timeout.signal));
   } catch (error) {
     env.signal.throwIfAborted();
-    if (timeout.signal.aborted) return { error: timeoutText(tool) };
-    if (error instanceof ToolError) return { error: error.message };
+    if (timeout.signal.aborted) return { outcome: "timeout", error: timeoutText(tool) };
+    if (error instanceof ToolError) return { outcome: "error", error: error.message };
     env.log.error({ err: error, tool: tool.name }, "A tool failed unexpectedly");
-    return { error: `${tool.name} failed because of a fault in the server; it can't be used right now.` };
+    return {
+      outcome: "fault",
+      error: `${tool.name} failed because of a fault in the server; it can't be used right now.`,
+    };
   } finally {
     timeout.clear();
   }
@@ -71,10 +76,11 @@ function parseArguments(tool: Tool, text: string): { value: unknown } | { error:
   return { error: `The arguments of ${tool.name} don't fit:\n${z.prettifyError(parsed.error)}` };
 }
 
-function resultOf(value: unknown): Outcome {
+function resultOf(value: unknown): ToolCallEnd {
   const result = JSON.stringify(value ?? null);
-  if (result.length <= MAX_RESULT_CHARS) return { result };
-  return { error: `The result has ${result.length} characters, too many to use. Ask for less.` };
+  if (result.length <= MAX_RESULT_CHARS) return { outcome: "ok", result };
+  const error = `The result has ${result.length} characters, too many to use. Ask for less.`;
+  return { outcome: "error", error };
 }
 
 function timeoutText(tool: Tool): string {

@@ -6,6 +6,7 @@ import type { CallRecorder } from "../model/call-recorder.ts";
 import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
 import type { TokenUsage } from "../model/usage.ts";
+import type { RunObserver } from "../turn-observer.ts";
 import { executeToolCall } from "./execute-tool-call.ts";
 import { nextStep, type StopCondition } from "./next-step.ts";
 import { isPending, type Step, stepMessages, type ToolCall } from "./step.ts";
@@ -31,9 +32,12 @@ export interface AssistantRun {
   readonly log: Logger;
   /** Takes down the model calls. */
   readonly calls?: CallRecorder;
+  readonly observer: Pick<RunObserver, "toolCall">;
 }
 
 export type AssistantEvent =
+  /** What follows, up to its `step_done`, belongs to the step at `index`. */
+  | { readonly type: "step_started"; readonly index: number }
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "tool_started"; readonly call: ToolCall }
   | { readonly type: "tool_finished"; readonly call: ToolCall }
@@ -64,6 +68,7 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
     const next = nextStep(steps, run.stopWhen);
     switch (next.type) {
       case "call_model": {
+        yield { type: "step_started", index: steps.length };
         const step = yield* callModel(run, steps, next.offerTools);
         const index = steps.push(step) - 1;
         const { type } = nextStep(steps, run.stopWhen);
@@ -77,6 +82,7 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
         break;
       }
       case "run_tools": {
+        yield { type: "step_started", index: steps.length - 1 };
         steps[steps.length - 1] = yield* runTools(run, withUnknownOutcomes(run, next.step));
         yield stepDone(run, steps);
         break;

@@ -21,7 +21,7 @@ export async function sweepExpiredTurns(
       const free = MAX_AT_ONCE - atWork;
       const refs = free > 0 ? await store.listExpiredTurns(clock.now(), free) : [];
       for (const ref of refs) {
-        log.info({ conversationId: ref.conversationId, seq: ref.seq }, "Taking over an interrupted turn");
+        log.info({ conversation_id: ref.conversationId, seq: ref.seq }, "Taking over an interrupted turn");
         atWork++;
         runner
           .takeOver(ref, log)

@@ -1,5 +1,6 @@
-import { type AssistantRun, runAssistant } from "../assistant/loop.ts";
+import { type AssistantEvent, type AssistantRun, runAssistant } from "../assistant/loop.ts";
 import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
+import type { Step } from "../assistant/step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
 import { deadline } from "../deadline.ts";
@@ -8,9 +9,10 @@ import type { IdGenerator } from "../ids.ts";
 import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
+import type { RunObserver } from "../turn-observer.ts";
 import type { ConversationStore, PlacedStep } from "./conversation-store.ts";
 import { loadHistory } from "./history.ts";
-import { type EndedTurn, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
+import { type ExecutionResult, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
 export interface TurnSettings {
   /** The deadline of a run, in milliseconds. */
@@ -31,16 +33,10 @@ export interface TurnExecutionDeps extends CallLogDeps {
   readonly settings: TurnSettings;
 }
 
-export type ExecutionResult =
-  /** Its steps are those that the run began with; the store has them all. */
-  | { readonly type: "ended"; readonly turn: EndedTurn }
-  /** The lease ran out and another run has the turn now. */
-  | { readonly type: "lost" }
-  /** `stop` aborted: the turn is left for another process to take over at once. */
-  | { readonly type: "stopped" };
-
 /** A turn that was interrupted this often may be what brings the process down: it is not tried again. */
 const MAX_ATTEMPTS = 5;
+
+type StepEvent = Extract<AssistantEvent, { type: "step_pending" | "step_done" }>;
 
 class LeaseLost extends Error {}
 
@@ -55,6 +51,7 @@ export async function executeTurn(
   turn: RunningTurn,
   calls: CallLog,
   deps: TurnExecutionDeps,
+  observer: RunObserver,
   stop: AbortSignal,
   log: Logger,
 ): Promise<ExecutionResult> {
@@ -73,6 +70,7 @@ export async function executeTurn(
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
+    log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
     return end({ state: "failed", error: toTurnError(error) });
   }
 
@@ -96,24 +94,21 @@ export async function executeTurn(
       clock,
       log,
       calls: calls.recorder("reply"),
+      observer,
     };
-    for await (const event of runAssistant(run)) {
+    const save = async (event: StepEvent) => {
       if (event.type === "step_done" && event.isLast) {
         lastStep = event;
-      } else if (event.type === "step_done" || event.type === "step_pending") {
-        if (event.type === "step_done") calls.announce("reply");
-        const { index, step } = event;
-        const saved = await calls.carry((made) =>
-          store.saveStep(turn, holder, index, step, clock.now(), made),
-        );
-        if (!saved) return { type: "lost" };
+        return true;
       }
-      if (event.type === "reply") {
-        const reply = { messageId: deps.ids.next(), content: event.content, createdAt: clock.now() };
-        return await end({ state: "completed", reply });
-      }
-    }
-    throw new Error("The assistant ended without a reply");
+      if (event.type === "step_done") calls.announce("reply");
+      const { index, step } = event;
+      return calls.carry((made) => store.saveStep(turn, holder, index, step, clock.now(), made));
+    };
+    const content = await takeSteps(runAssistant(run), save, observer);
+    if (content === undefined) return { type: "lost" };
+    const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
+    return await end({ state: "completed", reply });
   } catch (error) {
     if (error instanceof LeaseLost) return { type: "lost" };
     if (stop.aborted) {
@@ -122,12 +117,48 @@ export async function executeTurn(
       return { type: "stopped" };
     }
     const failure = toAppError(error);
-    log.warn({ err: failure, code: failure.code }, "A turn failed");
+    const level = failure.code === "internal" ? "error" : "warn";
+    log[level]({ err: failure, code: failure.code }, "A turn failed");
     return await end({ state: "failed", error: toTurnError(failure) });
   } finally {
     timeout.clear();
     lease.release();
     calls.close("reply");
+  }
+}
+
+/**
+ * Has each step of the assistant saved before the next one begins.
+ *
+ * @param save false when the turn is no longer ours.
+ * @returns the reply; undefined when a step could not be saved.
+ */
+async function takeSteps(
+  events: AsyncGenerator<AssistantEvent, void, void>,
+  save: (event: StepEvent) => Promise<boolean>,
+  observer: Pick<RunObserver, "step">,
+): Promise<string | undefined> {
+  const next = async (): Promise<AssistantEvent> => {
+    const { value } = await events.next();
+    if (!value) throw new Error("The assistant ended without a reply");
+    return value;
+  };
+  const takeStep = async (): Promise<Step | undefined> => {
+    for (;;) {
+      const event = await next();
+      if (event.type !== "step_pending" && event.type !== "step_done") continue;
+      if (!(await save(event))) return undefined;
+      if (event.type === "step_done") return event.step;
+    }
+  };
+  try {
+    for (;;) {
+      const event = await next();
+      if (event.type === "reply") return event.content;
+      if (event.type === "step_started" && !(await observer.step(event.index, takeStep))) return undefined;
+    }
+  } finally {
+    await events.return();
   }
 }
 

@@ -3,6 +3,9 @@ import { digest, type Id } from "../ids.ts";
 import { type AnnouncedCalls, CallLog, firstCalls } from "../ledger/call-log.ts";
 import type { ModelCall } from "../ledger/model-call.ts";
 import type { Logger } from "../logger.ts";
+import type { LanguageModel } from "../model/language-model.ts";
+import { withOrigin } from "../model/with-origin.ts";
+import type { TurnObserver } from "../turn-observer.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { generateTitle, TITLE_TIMEOUT_MS } from "./title.ts";
@@ -23,6 +26,7 @@ export interface TurnRunnerSettings extends TurnSettings {
 }
 
 export interface TurnRunnerDeps extends TurnExecutionDeps {
+  readonly observer: TurnObserver;
   readonly settings: TurnRunnerSettings;
 }
 
@@ -126,7 +130,9 @@ export class TurnRunner {
     const key = digest(turn.owner, turn.idempotencyKey);
     const first = this.#keyed.get(key);
     if (first) {
-      return first.requestHash === turn.requestHash ? first.result : Promise.reject(keyReusedError());
+      if (first.requestHash !== turn.requestHash) return Promise.reject(keyReusedError());
+      this.#deps.observer.replayed();
+      return first.result;
     }
     const result = this.#track(work()).finally(() => this.#keyed.delete(key));
     this.#keyed.set(key, { requestHash: turn.requestHash, result });
@@ -140,7 +146,7 @@ export class TurnRunner {
   }
 
   async #submit(request: TurnRequest, log: Logger): Promise<TurnResult> {
-    const { clock, settings, store } = this.#deps;
+    const { clock, observer, settings, store } = this.#deps;
     if (this.#draining) throw stoppingError();
     const until = clock.now() + settings.waitMs;
     const limits = {
@@ -155,7 +161,8 @@ export class TurnRunner {
     };
     // With the owner: nobody waits behind, or fills up, another's conversation.
     const line = digest(request.turn.owner, request.turn.conversationId);
-    return this.#queue.run(line, limits, async () => {
+    const waited = observer.waiting();
+    const run = async () => {
       for (;;) {
         if (this.#draining) throw stoppingError();
         const turn = { ...request.turn, lease: this.#newLease() };
@@ -163,19 +170,23 @@ export class TurnRunner {
         const begin = await store.beginTurn(turn, request.ifMissing, Object.values(announced));
         switch (begin.type) {
           case "begun":
+            waited();
             return this.#resultOf(await this.#run(begin.turn, log, { ...begin, announced }));
           case "duplicate":
+            waited();
             return this.#attach(begin.turn, request.turn.requestHash, log);
           case "busy":
             if (!(await this.#settle(begin.running, until, log))) throw busyError();
         }
       }
-    });
+    };
+    return this.#queue.run(line, limits, run).finally(waited);
   }
 
   async #attach(stored: Turn, requestHash: string, log: Logger): Promise<TurnResult> {
-    const { clock, settings, store } = this.#deps;
+    const { clock, observer, settings, store } = this.#deps;
     if (stored.requestHash !== requestHash) throw keyReusedError();
+    observer.replayed();
     let current = stored;
     if (stored.state === "failed" && stored.error.retryable && !this.#draining) {
       const reopened = await store.reopenTurn(stored, stored.updatedAt, this.#newLease(), clock.now());
@@ -211,25 +222,39 @@ export class TurnRunner {
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
   async #run(turn: RunningTurn, log: Logger, begun?: Begun): Promise<Settled> {
-    const { settings, clock, store } = this.#deps;
+    const { settings, clock, observer, store } = this.#deps;
+    const { conversationId, id: turnId, platform, userId } = turn;
+    const model = withOrigin(this.#deps.model, { conversationId, turnId, platform, userId });
+    const turnLog = log.child({ conversation_id: conversationId, turn_id: turnId });
+    const seen = observer.begin(turn, turnLog);
     const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
     const calls = new CallLog(this.#deps, turn.lease.holder, write, begun?.announced);
-    const naming = this.#giveTitle(turn, begun?.conversation, calls, log);
+    let naming: Naming | undefined;
     try {
-      const execution = executeTurn(turn, calls, this.#deps, this.#stop.signal, log);
-      const result = await execution.finally(() => calls.finish(log));
+      const result = await seen.run(() => {
+        naming = this.#giveTitle(turn, begun?.conversation, model, calls, turnLog);
+        const execution = executeTurn(
+          turn,
+          calls,
+          { ...this.#deps, model },
+          seen,
+          this.#stop.signal,
+          turnLog,
+        );
+        return execution.finally(() => calls.finish(turnLog));
+      });
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") naming.stop();
-        return { turn: result.turn, title: await naming.title };
+        if (result.turn.state === "failed") naming?.stop();
+        return { turn: result.turn, title: await naming?.title };
       }
       const until = clock.now() + settings.timeoutMs + settings.leaseMs;
       const settled = await this.#settle(turn, until, log);
       if (!settled) throw busyError();
       return settled;
     } finally {
-      naming.stop();
-      await naming.title;
+      naming?.stop();
+      await naming?.title;
     }
   }
 
@@ -238,7 +263,13 @@ export class TurnRunner {
    * was cut from the message stays, for good when the model has failed; after a stop, until the next
    * turn. Undefined when the store can't tell.
    */
-  #giveTitle(turn: RunningTurn, known: Conversation | undefined, calls: CallLog, log: Logger): Naming {
+  #giveTitle(
+    turn: RunningTurn,
+    known: Conversation | undefined,
+    model: LanguageModel,
+    calls: CallLog,
+    log: Logger,
+  ): Naming {
     if (known?.titleState === "final") return { title: Promise.resolve(known.title), stop: () => undefined };
     const noTitle = new AbortController();
     const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
@@ -249,7 +280,7 @@ export class TurnRunner {
           known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
         title = conversation?.title;
         if (conversation?.titleState !== "pending") return title;
-        return await this.#nameConversation(turn, conversation.title, calls, signal, log);
+        return await this.#nameConversation(turn, conversation.title, model, calls, signal, log);
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
         return title;
@@ -261,11 +292,12 @@ export class TurnRunner {
   async #nameConversation(
     turn: RunningTurn,
     cutTitle: string,
+    model: LanguageModel,
     calls: CallLog,
     signal: AbortSignal,
     log: Logger,
   ): Promise<string> {
-    const { clock, model, store } = this.#deps;
+    const { clock, store } = this.#deps;
     const { locale } = turn.userLocale;
     const recorder = calls.recorder("title");
     try {
@@ -306,7 +338,10 @@ export class TurnRunner {
 
   async #takeOver(ref: TurnRef): Promise<RunningTurn | undefined> {
     if (this.#draining) throw stoppingError();
-    return this.#deps.store.takeOverTurn(ref, this.#newLease(), this.#deps.clock.now());
+    const { clock, observer, store } = this.#deps;
+    const taken = await store.takeOverTurn(ref, this.#newLease(), clock.now());
+    if (taken) observer.takenOver();
+    return taken;
   }
 
   #newLease(): Lease {

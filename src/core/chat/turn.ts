@@ -76,6 +76,15 @@ export type NewTurn = Omit<
   "seq" | "messageOffset" | "steps" | "attempts" | "state" | "updatedAt"
 >;
 
+/** What a run of a turn came to. */
+export type ExecutionResult =
+  /** Its steps are those that the run began with; the store has them all. */
+  | { readonly type: "ended"; readonly turn: EndedTurn }
+  /** The lease ran out and another run has the turn now. */
+  | { readonly type: "lost" }
+  /** The server stops: the turn is left for another process to take over at once. */
+  | { readonly type: "stopped" };
+
 export function toTurnError(error: AppError): TurnError {
   const { code, publicMessage, retryable, meta } = error;
   return { code, message: publicMessage, retryable, meta };

@@ -11,6 +11,11 @@ export function formatUsd(amount: PicoUsd): string {
   return `${sign}${digits.slice(0, -DIGITS)}${fraction && `.${fraction}`}`;
 }
 
+/** As a number, which is about right: for meters, not for sums. */
+export function approximateUsd(amount: PicoUsd): number {
+  return Number(amount) / 10 ** DIGITS;
+}
+
 /**
  * Reads a decimal number of dollars, as {@link formatUsd} writes it.
  *

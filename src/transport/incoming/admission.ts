@@ -26,10 +26,17 @@ export class Admission {
     this.#options = options;
   }
 
-  /** @throws Refusal */
-  async admit(request: IncomingMessage, response: ServerResponse): Promise<Caller> {
+  /**
+   * @param evenIfBusy for what is needed most when the server has too much to do.
+   * @throws Refusal
+   */
+  async admit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { evenIfBusy = false } = {},
+  ): Promise<Caller> {
     const { load, keys, limits } = this.#options;
-    if (load.overloaded) throw overloaded();
+    if (load.overloaded && !evenIfBusy) throw overloaded();
     if (keys.length === 0) this.#refuseForeignPages(request);
     const caller = identify(request, keys);
     // Also for callers without a key, who could else try as many as they like.

@@ -2,13 +2,16 @@ import { AppError, type ErrorCode } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 
 /** Why a request was turned away before any work was done for it; `connections`: never even read. */
-export type RefusalReason =
-  | "connections"
-  | "foreign_page"
-  | "overloaded"
-  | "rate_limit"
-  | "stopping"
-  | "unauthenticated";
+export const REFUSAL_REASONS = [
+  "connections",
+  "foreign_page",
+  "overloaded",
+  "rate_limit",
+  "stopping",
+  "unauthenticated",
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 export interface RefusalOptions {
   /** In seconds; also sent as the header Retry-After. */
@@ -46,16 +49,22 @@ const REPORT_INTERVAL_MS = 10_000;
 export class Refusals {
   readonly #log: Logger;
   readonly #now: () => number;
+  readonly #onRefusal: (reason: RefusalReason) => void;
   #counts: Partial<Record<RefusalReason, number>> = {};
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param now in milliseconds. */
-  constructor(log: Logger, now: () => number) {
+  /**
+   * @param now in milliseconds.
+   * @param onRefusal is called for each.
+   */
+  constructor(log: Logger, now: () => number, onRefusal: (reason: RefusalReason) => void = () => undefined) {
     this.#log = log;
     this.#now = now;
+    this.#onRefusal = onRefusal;
   }
 
   count(reason: RefusalReason): void {
+    this.#onRefusal(reason);
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1;
     const now = this.#now();
     if (now - this.#reportedAt < REPORT_INTERVAL_MS) return;

@@ -28,8 +28,6 @@ export interface RouteRequest {
 }
 
 export interface Route {
-  /** `Service/Method`, of the few that there are. */
-  readonly name: string;
   readonly contentType: string;
   /** Decodes the body, calls the handler, and encodes its response. */
   call(body: Uint8Array, context: RequestContext, headers: IncomingHttpHeaders): Promise<Uint8Array>;
@@ -50,6 +48,11 @@ export class TwirpRouter {
         this.#methods.set(`${type.typeName}/${method.name}`, { method, handler });
       }
     }
+  }
+
+  /** Whether a method is at this path. */
+  has(path: string): boolean {
+    return path.startsWith(PREFIX) && this.#methods.has(path.slice(PREFIX.length));
   }
 
   /** @throws AppError `bad_route` */
@@ -73,7 +76,7 @@ export class TwirpRouter {
     if (!codec) {
       throw badRoute(request, "The Content-Type must be application/json or application/protobuf.");
     }
-    return new BoundRoute(name, codec, found.method, found.handler);
+    return new BoundRoute(codec, found.method, found.handler);
   }
 }
 
@@ -82,12 +85,7 @@ class BoundRoute implements Route {
   readonly #method: MethodInfo;
   readonly #handler: Handler;
 
-  constructor(
-    readonly name: string,
-    codec: Codec,
-    method: MethodInfo,
-    handler: Handler,
-  ) {
+  constructor(codec: Codec, method: MethodInfo, handler: Handler) {
     this.#codec = codec;
     this.#method = method;
     this.#handler = handler;

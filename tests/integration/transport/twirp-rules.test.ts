@@ -300,8 +300,8 @@ describe("around the router", () => {
     log.lines.length = 0;
     await fetch(`${url}/secret-path?token=t`);
     await post(url, "ListConversations?token=t", "{}");
-    const routes = log.lines.filter(({ message }) => message === "Request").map(({ fields }) => fields.route);
-    expect(routes).toEqual(["unmatched", "acai.chat.ChatService/ListConversations"]);
+    const paths = log.lines.filter(({ message }) => message === "Request").map(({ fields }) => fields.path);
+    expect(paths).toEqual(["other", "/twirp/acai.chat.ChatService/ListConversations"]);
     expect(JSON.stringify(log.lines)).not.toMatch(/secret-path|token/);
   });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { executeToolCall } from "../../../../src/core/assistant/execute-tool-call.ts";
 import { defineTool, type Tool, type ToolContext, ToolError } from "../../../../src/core/assistant/tool.ts";
 import { ToolRegistry } from "../../../../src/core/assistant/tool-registry.ts";
+import { UNOBSERVED_RUN } from "../../../../src/core/turn-observer.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
 import { TestLog } from "../../../support/test-log.ts";
 import { type EchoArguments, echoTool } from "../../../support/tools.ts";
@@ -12,7 +13,8 @@ function environment(...tools: Tool[]) {
   const clock = new FakeClock();
   const log = new TestLog();
   const user = { timezone: "Asia/Tokyo", locale: "ja" };
-  return { tools: new ToolRegistry(tools), user, signal: abort.signal, clock, log, abort };
+  const signal = abort.signal;
+  return { tools: new ToolRegistry(tools), user, signal, clock, log, observer: UNOBSERVED_RUN, abort };
 }
 
 function call(args = "{}", name = "echo") {

@@ -27,18 +27,20 @@ describe("a run that goes on from written steps", () => {
     const events = await collect(assistantRun({ model, tools: [tool], steps: [written] }));
     expect(texts).toEqual(["pending"]);
     expect(types(events)).toEqual([
+      "step_started",
       "tool_started",
       "tool_finished",
       "step_done",
+      "step_started",
       "text_delta",
       "step_done",
       "reply",
     ]);
-    expect(events[2]).toMatchObject({
+    expect(events[3]).toMatchObject({
       index: 0,
       step: { toolCalls: [{ result: '"old"', durationMs: 4 }, { result: "1" }, { error: "no" }] },
     });
-    expect(events[4]).toMatchObject({ index: 1 });
+    expect(events[6]).toMatchObject({ index: 1 });
   });
 
   test("does not repeat a side effect: the model is told that its outcome is unknown", async () => {
@@ -97,7 +99,7 @@ describe("step_pending", () => {
         expect(event.step.toolCalls[0]?.result).toBeUndefined();
       }
     }
-    expect(order.slice(0, 4)).toEqual(["step_pending", "tool_started", "made", "tool_finished"]);
+    expect(order.slice(1, 5)).toEqual(["step_pending", "tool_started", "made", "tool_finished"]);
   });
 
   test("is left out when all calls only read, or name no tool", async () => {

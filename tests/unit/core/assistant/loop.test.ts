@@ -36,6 +36,7 @@ describe("an answer in words", () => {
       firstTokenMs: 30,
     };
     expect(await collecting).toEqual([
+      { type: "step_started", index: 0 },
       { type: "text_delta", text: "Hello, " },
       { type: "text_delta", text: "world" },
       { type: "step_done", index: 0, step, isLast: true },
@@ -63,9 +64,11 @@ describe("tools", () => {
     const model = new ScriptedModel(calls({ arguments: '{"text":"ping"}' }), says("pong"));
     const events = await collect(assistantRun({ model }));
     expect(types(events)).toEqual([
+      "step_started",
       "tool_started",
       "tool_finished",
       "step_done",
+      "step_started",
       "text_delta",
       "step_done",
       "reply",
@@ -319,7 +322,7 @@ describe("an abort", () => {
     await settle();
     abort.abort(reason);
     await failed;
-    expect(types(seen)).toEqual(["text_delta"]);
+    expect(types(seen)).toEqual(["step_started", "text_delta"]);
   });
 
   test("in mid-tool ends the run at once, and the tools' signals with it", async () => {
@@ -337,7 +340,7 @@ describe("an abort", () => {
     abort.abort(reason);
     await failed;
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
-    expect(types(seen)).toEqual(["tool_started", "tool_started"]);
+    expect(types(seen)).toEqual(["step_started", "tool_started", "tool_started"]);
   });
 
   test("while the consumer writes a pending step down keeps the side effect from being made", async () => {
@@ -374,7 +377,7 @@ describe("an abort", () => {
         closed = true;
       }
     });
-    for await (const _ of runAssistant(assistantRun({ model }))) break;
+    for await (const event of runAssistant(assistantRun({ model }))) if (event.type === "text_delta") break;
     expect(closed).toBe(true);
   });
 });

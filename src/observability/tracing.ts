@@ -1,0 +1,121 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { IncomingHttpHeaders } from "node:http";
+import {
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanOptions,
+  SpanStatusCode,
+  type TextMapPropagator,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import { AppError } from "../core/errors.ts";
+
+/** Costs nothing until a span is entered. */
+const active = new AsyncLocalStorage<Span>();
+
+/** The ids of the active span, for the log. */
+export function activeSpanIds(): { trace_id?: string; span_id?: string } {
+  const span = active.getStore()?.spanContext();
+  return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
+}
+
+export interface TracingOptions {
+  readonly tracer: Tracer;
+  /** Reads and writes what goes from process to process. */
+  readonly propagator: TextMapPropagator;
+  /** Whether spans carry what people, the model and tools have said. */
+  readonly captureContent: boolean;
+  /** Sends what is left. */
+  readonly shutdown: () => Promise<void>;
+}
+
+/**
+ * Spans over OpenTelemetry's API. Where none are wanted there is no object of this class: nothing is
+ * built or entered for nobody. Which span is active is kept here and not in OpenTelemetry's globals,
+ * which belong to whoever in this process was first to set them.
+ */
+export class Tracing {
+  readonly #options: TracingOptions;
+
+  constructor(options: TracingOptions) {
+    this.#options = options;
+  }
+
+  get captureContent(): boolean {
+    return this.#options.captureContent;
+  }
+
+  /** A span under `parent`, or the first of a trace; to be ended by the caller. */
+  start(name: string, options: SpanOptions, parent: Span | undefined): Span {
+    const context = parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
+    return this.#options.tracer.startSpan(name, options, context);
+  }
+
+  /** A span under the active one, to be ended by the caller; undefined where none is, or is recorded. */
+  startChild(name: string, options: SpanOptions): Span | undefined {
+    const parent = active.getStore();
+    return parent?.isRecording() ? this.start(name, options, parent) : undefined;
+  }
+
+  /** Runs `work` with the span as the active one. */
+  within<T>(span: Span, work: () => T): T {
+    return active.run(span, work);
+  }
+
+  /** Runs `work` in a span under the active one, or the first of a trace. */
+  run<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
+    return this.#runIn(this.start(name, options, active.getStore()), work);
+  }
+
+  /** As {@link run}, but without a span where there is no trace to put it in. */
+  runChild<T>(name: string, options: SpanOptions, work: (span?: Span) => Promise<T>): Promise<T> {
+    const span = this.startChild(name, options);
+    return span ? this.#runIn(span, work) : work();
+  }
+
+  /** The span that a request says it belongs to (W3C Trace Context). */
+  parentOf(headers: IncomingHttpHeaders): Span | undefined {
+    return trace.getSpan(this.#options.propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter));
+  }
+
+  /** The headers by which another process finds the active span (W3C Trace Context). */
+  outgoingHeaders(): Record<string, string> {
+    const headers: Record<string, string> = {};
+    const span = active.getStore();
+    if (span) {
+      this.#options.propagator.inject(trace.setSpan(ROOT_CONTEXT, span), headers, defaultTextMapSetter);
+    }
+    return headers;
+  }
+
+  /** Sends what is left; never rejects. */
+  shutdown(): Promise<void> {
+    return this.#options.shutdown();
+  }
+
+  async #runIn<T>(span: Span, work: (span: Span) => Promise<T>): Promise<T> {
+    try {
+      return await active.run(span, work, span);
+    } catch (error) {
+      markFailed(span, errorType(error));
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+}
+
+/** Without the error's words, which may be a user's. */
+export function markFailed(span: Span, type: string): void {
+  span.setStatus({ code: SpanStatusCode.ERROR });
+  span.setAttribute("error.type", type);
+}
+
+/** A word of few for an error. */
+export function errorType(error: unknown): string {
+  if (error instanceof AppError) return error.meta.reason ?? error.code;
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,166 @@
+import type { Span } from "@opentelemetry/api";
+import type { Step, ToolCall } from "../core/assistant/step.ts";
+import type { ExecutionResult, RunningTurn } from "../core/chat/turn.ts";
+import type { Logger } from "../core/logger.ts";
+import type { RunObserver, ToolCallEnd, TurnObserver } from "../core/turn-observer.ts";
+import { round } from "./requests.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { errorType, markFailed } from "./tracing.ts";
+
+const OUTCOMES = ["completed", "failed", "lost", "stopped", "error"] as const;
+
+/** How a run ended; the reason where the turn has failed. */
+interface RunEnd {
+  readonly outcome: (typeof OUTCOMES)[number];
+  readonly reason?: string;
+}
+
+/** One line of the log, the meters and the spans of each turn, its steps and its tool calls. */
+export function watchTurns(telemetry: Telemetry): TurnObserver {
+  const { waiting, takenOver, replayed, ended, seconds } = telemetry.meters.turns;
+  for (const outcome of OUTCOMES) {
+    ended.of(outcome);
+    seconds.of(outcome);
+  }
+  return {
+    waiting() {
+      waiting.value++;
+      let over = false;
+      return () => {
+        if (!over) waiting.value--;
+        over = true;
+      };
+    },
+    takenOver() {
+      takenOver.of().value++;
+    },
+    replayed() {
+      replayed.of().value++;
+    },
+    begin: (turn, log) => new WatchedRun(turn, log, telemetry),
+  };
+}
+
+class WatchedRun implements RunObserver {
+  readonly #turn: RunningTurn;
+  readonly #log: Logger;
+  readonly #telemetry: Telemetry;
+  readonly #steps: Step[] = [];
+
+  constructor(turn: RunningTurn, log: Logger, telemetry: Telemetry) {
+    this.#turn = turn;
+    this.#log = log;
+    this.#telemetry = telemetry;
+  }
+
+  async run(work: () => Promise<ExecutionResult>): Promise<ExecutionResult> {
+    const { meters, tracing } = this.#telemetry;
+    const startedAt = performance.now();
+    meters.turns.running.value++;
+    let end: RunEnd = { outcome: "error" };
+    const watched = async (span?: Span) => {
+      try {
+        const result = await work();
+        end = endOf(result);
+        return result;
+      } catch (error) {
+        end = { outcome: "error", reason: errorType(error) };
+        throw error;
+      } finally {
+        const durationMs = performance.now() - startedAt;
+        meters.turns.running.value--;
+        meters.turns.ended.of(end.outcome).value++;
+        meters.turns.seconds.of(end.outcome).observe(durationMs / 1000);
+        const sums = sumsOf(this.#steps);
+        this.#log.info({ ...end, ...sums, duration_ms: round(durationMs) }, "Turn");
+        span?.setAttributes({
+          "parley.turn.outcome": end.outcome,
+          "gen_ai.usage.input_tokens": sums.input_tokens,
+          "gen_ai.usage.output_tokens": sums.output_tokens,
+        });
+        if (span && end.reason !== undefined) markFailed(span, end.reason);
+      }
+    };
+    if (!tracing) return watched();
+    const { conversationId, id, seq, attempts } = this.#turn;
+    const attributes = {
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.agent.name": "parley",
+      "gen_ai.conversation.id": conversationId,
+      "parley.turn.id": id,
+      "parley.turn.seq": seq,
+      "parley.turn.attempt": attempts,
+    };
+    return tracing.run("turn", { attributes }, watched);
+  }
+
+  async step(index: number, work: () => Promise<Step | undefined>): Promise<Step | undefined> {
+    const { tracing } = this.#telemetry;
+    const attributes = { "parley.step.index": index };
+    const step = await (tracing ? tracing.runChild("step", { attributes }, () => work()) : work());
+    if (step) this.#steps.push(step);
+    return step;
+  }
+
+  async toolCall(
+    call: ToolCall,
+    tool: string | undefined,
+    work: () => Promise<ToolCallEnd>,
+  ): Promise<ToolCallEnd> {
+    const { meters, tracing } = this.#telemetry;
+    const name = tool ?? "unknown";
+    const startedAt = performance.now();
+    let outcome: ToolCallEnd["outcome"] | "aborted" = "aborted";
+    const watched = async (span?: Span) => {
+      const end = await work();
+      outcome = end.outcome;
+      if (span && outcome !== "ok") markFailed(span, outcome);
+      if (span && tracing?.captureContent) {
+        span.setAttribute("gen_ai.tool.call.arguments", call.arguments);
+        if (end.result !== undefined) span.setAttribute("gen_ai.tool.call.result", end.result);
+      }
+      return end;
+    };
+    try {
+      if (!tracing) return await watched();
+      const attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": name,
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.call.id": call.id,
+        "gen_ai.conversation.id": this.#turn.conversationId,
+      };
+      return await tracing.runChild(`execute_tool ${name}`, { attributes }, watched);
+    } finally {
+      meters.tools.calls.of(name, outcome).value++;
+      meters.tools.seconds.of(name).observe((performance.now() - startedAt) / 1000);
+    }
+  }
+}
+
+function endOf(result: ExecutionResult): RunEnd {
+  if (result.type !== "ended") return { outcome: result.type };
+  const { turn } = result;
+  if (turn.state === "completed") return { outcome: "completed" };
+  return { outcome: "failed", reason: turn.error.meta.reason ?? turn.error.code };
+}
+
+function sumsOf(steps: readonly Step[]) {
+  const sums = {
+    steps: steps.length,
+    tool_calls: 0,
+    input_tokens: 0,
+    output_tokens: 0,
+    model_ms: 0,
+    tool_ms: 0,
+  };
+  for (const { usage, durationMs, toolCalls } of steps) {
+    sums.input_tokens += usage?.inputTokens ?? 0;
+    sums.output_tokens += usage?.outputTokens ?? 0;
+    sums.model_ms += durationMs;
+    sums.tool_calls += toolCalls.length;
+    // They run at the same time.
+    sums.tool_ms += Math.max(0, ...toolCalls.map((call) => call.durationMs ?? 0));
+  }
+  return sums;
+}

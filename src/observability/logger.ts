@@ -1,5 +1,7 @@
-import { pino } from "pino";
+import type { Writable } from "node:stream";
+import { type Bindings, type LoggerOptions, pino } from "pino";
 import pretty from "pino-pretty";
+import { LOG_FIELDS } from "../core/logger.ts";
 import { activeSpanIds } from "./tracing.ts";
 
 export interface LoggerSettings {
@@ -7,14 +9,78 @@ export interface LoggerSettings {
   readonly terminal?: boolean;
   /** Whether lines have the ids of the span in which they were written. */
   readonly traced?: boolean;
+  /** Where lines go. Default: standard output. */
+  readonly out?: Writable;
 }
 
-/** JSON lines on standard output; readable ones when that is a terminal. */
+const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id"]);
+
+/**
+ * JSON lines on standard output; readable ones when that is a terminal. A line has the fields of
+ * {@link LOG_FIELDS} and no other, whatever it was given.
+ */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, out }: LoggerSettings = {},
 ) {
-  const options = { level, base: undefined, ...(traced && { mixin: activeSpanIds }) };
-  if (!terminal) return pino(options);
-  return pino(options, pretty({ sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" }));
+  const options: LoggerOptions = {
+    level,
+    base: undefined,
+    formatters: { log: allowed },
+    serializers: { err: toLoggedError },
+    ...(traced && { mixin: activeSpanIds }),
+  };
+  const lines = { sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true };
+  const log = terminal ? pino(options, pretty({ ...lines, destination: out ?? 1 })) : pino(options, out);
+  // Inherited by its children, whose fields pino's formatters don't see.
+  const { child } = log;
+  log.child = function (this: typeof log, fields: Bindings) {
+    return child.call(this, allowed(fields));
+  } as typeof child;
+  return log;
+}
+
+function allowed(fields: Record<string, unknown>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const name in fields) {
+    if (FIELDS.has(name)) kept[name] = fields[name];
+  }
+  return kept;
+}
+
+/** Of an error's causes, itself included. */
+const MAX_CAUSES = 5;
+
+interface LoggedError {
+  readonly type: string;
+  readonly message: string;
+  /** Its frames alone. */
+  readonly stack: string;
+  readonly code?: string | number;
+  /** Of HTTP. */
+  readonly status?: number;
+  readonly reason?: string;
+  readonly cause?: LoggedError;
+}
+
+/** What is told of an error: what libraries add to theirs, such as whole requests, stays out. */
+function toLoggedError(error: unknown, depth = 1): LoggedError {
+  if (!(error instanceof Error)) return { type: typeof error, message: "Not an error", stack: "" };
+  const { name, message, stack = "", cause } = error;
+  const { code, status, meta } = error as { code?: unknown; status?: unknown; meta?: { reason?: unknown } };
+  const frames = stack.indexOf("\n    at ");
+  return {
+    type: name,
+    message: withoutQuote(error, message),
+    stack: frames < 0 ? "" : stack.slice(frames + 1),
+    ...((typeof code === "string" || typeof code === "number") && { code }),
+    ...(typeof status === "number" && { status }),
+    ...(typeof meta?.reason === "string" && { reason: meta.reason }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: toLoggedError(cause, depth + 1) }),
+  };
+}
+
+/** JSON.parse quotes what it could not read. */
+function withoutQuote(error: Error, message: string): string {
+  return error.name === "SyntaxError" ? message.replace(/"[\s\S]*"/, '"…"') : message;
 }

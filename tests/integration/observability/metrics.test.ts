@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { createMetrics } from "../../../bots/telegram/metrics.ts";
 import { Aimock } from "../../support/aimock.ts";
 import { startTestApp } from "../../support/app.ts";
 import { readSamples, scrape } from "../../support/metrics.ts";
@@ -195,12 +196,24 @@ describe("what is counted", () => {
 });
 
 describeWith({ program: "promtool", debianPackage: "prometheus" }, "promtool check metrics", () => {
-  test("finds nothing on /metrics but the unit in a name that dashboards already use", async () => {
-    const promtool = spawn("promtool", ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });
-    promtool.stdin.end(await scrape(app.url, KEY));
+  async function problemsOf(page: string): Promise<string[]> {
+    const promtool = spawn("promtool", ["check", "metrics"]);
+    promtool.stdin.end(page);
     const [out, problems] = await Promise.all([text(promtool.stdout), text(promtool.stderr)]);
-    expect(`${out}${problems}`.trim().split("\n")).toEqual([
+    return `${out}${problems}`.split("\n").filter((line) => line !== "");
+  }
+
+  test("finds nothing on /metrics but the unit in a name that dashboards already use", async () => {
+    expect(await problemsOf(await scrape(app.url, KEY))).toEqual([
       "openai_request_duration_ms metric names should not contain abbreviated units",
     ]);
+  });
+
+  test("finds nothing in the bot's metrics", async () => {
+    expect(await problemsOf(await createMetrics(() => 0).registry.metrics())).toEqual([]);
+  });
+
+  test("finds what is wrong", async () => {
+    expect(await problemsOf("# TYPE oops counter\noops 1\n")).not.toEqual([]);
   });
 });

@@ -16,6 +16,8 @@ JEST := node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.
 INSTALLED := node_modules/.package-lock.json
 GENERATED := node_modules/.cache/parley/generated
 BUILT := dist/main.js
+PEERS := bench/node_modules/.package-lock.json
+BENCH_MODE = $(if $(QUICK),--quick) $(if $(SMOKE),--smoke) $(if $(AB),--ab "$(AB)") $(if $(PROFILE),--profile) $(if $(SOAK),--soak) $(if $(COLD),--cold)
 
 $(INSTALLED): package.json package-lock.json .npmrc
 	@echo "Installing packages (the first time takes about half a minute) ..."
@@ -25,6 +27,10 @@ $(INSTALLED): package.json package-lock.json .npmrc
 $(GENERATED): $(CONTRACT) scripts/generate.mjs $(INSTALLED)
 	@node scripts/generate.mjs
 	@mkdir -p $(@D) && touch $@
+
+$(PEERS): bench/package.json bench/package-lock.json
+	@echo "Installing what Parley is measured beside (the first time takes about half a minute) ..."
+	@cd bench && npm ci --no-audit --no-fund || echo "They can't be installed; Parley is measured without them."
 
 $(BUILT): $(SOURCES) $(GENERATED) scripts/build.mjs tsconfig.json
 	@node scripts/build.mjs
@@ -88,6 +94,14 @@ kill-test: $(BUILT) ## Kill the server in the middle of turns; KILLS=50 SEED=1 t
 stop-test: $(BUILT) ## Stop the server under 200 running turns; STOPS=100 SEED=1 to choose
 	@STOPS=$(STOPS) SEED=$(SEED) $(JEST) tests/performance/stop
 
+##@ Measure
+.PHONY: bench bench-readme
+bench: $(BUILT) $(if $(AB)$(SMOKE)$(PROFILE)$(SOAK)$(COLD),,$(PEERS)) ## Measure turns beside a bare loop and peers; QUICK=1 in a minute; AB=dist.before or AB=NAME=VALUE compares two Parleys; PROFILE=1, SOAK=1, COLD=1
+	@exec node bench/main.ts $(BENCH_MODE) $(ARGS)
+
+bench-readme: $(INSTALLED) ## Write README's performance section anew, from bench/results/full.json
+	@node bench/main.ts --readme
+
 ##@ Code
 .PHONY: check lint fmt generate clean help
 check: $(BUILT) ## Types, lint, format, layers, unused code, generated code
@@ -103,7 +117,7 @@ generate: $(INSTALLED) ## Generate src/gen from proto/, refusing changes that br
 	@node scripts/generate.mjs
 
 clean: ## Remove what was installed and built; data/ stays
-	@rm -rf node_modules dist coverage
+	@rm -rf node_modules dist coverage bench/node_modules
 
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

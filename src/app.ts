@@ -7,6 +7,9 @@ import { sweepExpiredTurns } from "./core/chat/sweeper.ts";
 import { TurnRunner } from "./core/chat/turn-runner.ts";
 import type { Clock } from "./core/clock.ts";
 import { randomIds } from "./core/ids.ts";
+import { keepSummedUp } from "./core/ledger/keep-summed-up.ts";
+import { metered } from "./core/ledger/metered-model.ts";
+import { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { type Outbound, openOutbound } from "./net/outbound.ts";
@@ -15,6 +18,7 @@ import { type Observability, openObservability } from "./open-observability.ts";
 import { openServer } from "./open-server.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
+import { loadPrices } from "./prices-file.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
 import { createOpenAIModel } from "./providers/openai/index.ts";
 import { type CacheCounters, cached } from "./resilience/cached-tool.ts";
@@ -51,6 +55,7 @@ export interface App {
 /** The composition root: the only place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
+  const prices = loadPrices(config.PRICES_FILE);
   const observability = await openObservability(config, log);
   const { tracing } = observability;
   const stores = await openStores(config, clock, log, observability.stores);
@@ -62,7 +67,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   });
   const upstreams = new Upstreams(config, clock, watchUpstreams(log, observability.meters));
   const model = deps.model
-    ? observability.model(deps.model)
+    ? metered(observability.model(deps.model))
     : createModel(config, upstreams, outbound, observability);
   const counters = watchCaches(log, observability.meters);
   const tools = new ToolRegistry(createTools(config, upstreams, outbound, stores.cache, clock, counters));
@@ -77,6 +82,7 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     clock,
     ids,
     observer: observability.turns,
+    prices,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -102,8 +108,10 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
+  const usage = new UsageService(stores.usage, clock);
   const server = await openServer(config, {
     chat,
+    usage,
     readiness,
     createRateLimiter,
     observability,
@@ -114,7 +122,10 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     throw error;
   });
   const { url } = server;
-  const swept = sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal);
+  const swept = Promise.all([
+    sweepExpiredTurns({ runner, store, clock, log }, leaseMs / 2, sweeping.signal),
+    keepSummedUp(stores.usage, clock, log, sweeping.signal),
+  ]);
   readiness.phase = "serving";
   for (const line of startUpLines(config, url, model, stores)) log.info({}, line);
   if (config.ALLOW_ANONYMOUS && config.API_KEYS.length === 0) {
@@ -140,7 +151,7 @@ function createModel(
   { fetch }: Outbound,
   observability: Observability,
 ): LanguageModel {
-  if (!usesOpenAI(config)) return observability.model(createDemoModel());
+  if (!usesOpenAI(config)) return metered(observability.model(createDemoModel()));
   const openai = createOpenAIModel({
     // Servers that ask for no key take any.
     apiKey: config.OPENAI_API_KEY ?? "none",
@@ -149,7 +160,7 @@ function createModel(
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
     fetch,
   });
-  return resilientModel(observability.model(openai), upstreams.open("model:openai"));
+  return resilientModel(metered(observability.model(openai)), upstreams.open("model:openai"));
 }
 
 function usesOpenAI(config: Config): boolean {

@@ -134,6 +134,7 @@ export const environmentSchema = z
     OPENAI_MODEL: z.string().default("gpt-5-mini"),
     OPENAI_BASE_URL: httpUrl().optional(),
     OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
+    PRICES_FILE: z.string().optional(),
 
     MODEL_TIMEOUT_SECONDS: integer(1, 3_600).default(60),
     MODEL_MAX_CONCURRENCY: integer(1, 100_000).default(256),

@@ -9,10 +9,10 @@ import { processMetrics } from "./observability/metrics/process-metrics.ts";
 import { meterModelCalls } from "./observability/model-calls.ts";
 import { watchRequests } from "./observability/requests.ts";
 import { type StoreWatch, watchStores } from "./observability/stores.ts";
+import { tracedModel } from "./observability/traced-model.ts";
 import type { Tracing } from "./observability/tracing.ts";
 import { watchTurns } from "./observability/turns.ts";
 import { type Guarded, meterBreakers } from "./observability/upstreams.ts";
-import { watchedModel } from "./observability/watched-model.ts";
 import { REFUSAL_REASONS, type RefusalReason } from "./transport/incoming/refusal.ts";
 import type { RequestObserver } from "./transport/request-observer.ts";
 import { version } from "./version.ts";
@@ -48,7 +48,7 @@ export async function openObservability(config: Config, log: Logger): Promise<Ob
   for (const reason of REFUSAL_REASONS) meters.http.shed.of(reason);
   const tracing = await openTracing(config, log);
   const telemetry = { meters, tracing };
-  const observeCall = meterModelCalls(meters, {
+  const meterCall = meterModelCalls(meters, {
     models: new Set(["demo", config.OPENAI_MODEL]),
     maxUsers: config.METRICS_USER_ID ? config.METRICS_MAX_USERS : 0,
   });
@@ -56,9 +56,9 @@ export async function openObservability(config: Config, log: Logger): Promise<Ob
     meters,
     tracing,
     requests: watchRequests(telemetry),
-    turns: watchTurns(telemetry),
+    turns: watchTurns(telemetry, meterCall),
     stores: watchStores(telemetry),
-    model: (inner) => watchedModel(inner, observeCall, tracing),
+    model: (inner) => (tracing ? tracedModel(inner, tracing) : inner),
     refused(reason) {
       meters.http.shed.of(reason).value++;
     },

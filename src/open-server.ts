@@ -1,6 +1,7 @@
 import { type Config, isLoopback } from "./config.ts";
 import type { ChatService } from "./core/chat/chat-service.ts";
 import type { IdGenerator } from "./core/ids.ts";
+import type { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { RateLimit, RateLimiter } from "./core/rate-limiter.ts";
 import type { Readiness } from "./transport/health.ts";
@@ -16,9 +17,11 @@ import { TurnGate } from "./transport/incoming/turn-gate.ts";
 import type { RequestObserver } from "./transport/request-observer.ts";
 import { bindChatService } from "./transport/twirp/chat.ts";
 import { TwirpRouter } from "./transport/twirp/router.ts";
+import { bindStatsService } from "./transport/twirp/stats.ts";
 
 export interface ServerDeps {
   readonly chat: ChatService;
+  readonly usage: UsageService;
   readonly readiness: Readiness;
   readonly createRateLimiter: (limit: RateLimit) => RateLimiter;
   readonly observability: {
@@ -58,7 +61,10 @@ export async function openServer(config: Config, deps: ServerDeps): Promise<Open
     ),
   });
   const server = new HttpServer({
-    router: new TwirpRouter([bindChatService(deps.chat, new TurnGate(limits, config.MAX_CONCURRENT_TURNS))]),
+    router: new TwirpRouter([
+      bindChatService(deps.chat, new TurnGate(limits, config.MAX_CONCURRENT_TURNS)),
+      bindStatsService(deps.usage),
+    ]),
     readiness: deps.readiness,
     cors,
     admission: new Admission({

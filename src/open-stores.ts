@@ -6,6 +6,7 @@ import type { Cache } from "./core/cache.ts";
 import type { ConversationStore } from "./core/chat/conversation-store.ts";
 import type { SessionStore } from "./core/chat/session-store.ts";
 import type { Clock } from "./core/clock.ts";
+import type { UsageStore } from "./core/ledger/usage-store.ts";
 import type { Logger } from "./core/logger.ts";
 import type { RateLimit, RateLimiter } from "./core/rate-limiter.ts";
 import { MigrationRunner } from "./migrations/runner.ts";
@@ -17,11 +18,13 @@ import { SqliteConversationStore } from "./stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "./stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "./stores/sqlite/migrate.ts";
 import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
+import { SqliteUsageStore } from "./stores/sqlite/usage-store.ts";
 import type { Dependency } from "./transport/health.ts";
 
 export interface Stores {
   readonly conversations: ConversationStore;
   readonly sessions: SessionStore;
+  readonly usage: UsageStore;
   readonly cache: Cache;
   readonly createRateLimiter: (limit: RateLimit) => RateLimiter;
   readonly dependencies: readonly Dependency[];
@@ -30,7 +33,7 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** Where conversations and sessions are kept for good. */
+/** Where conversations, sessions and the ledger are kept for good. */
 type DurableStores = Omit<Stores, "cache" | "createRateLimiter">;
 
 /**
@@ -70,6 +73,7 @@ async function openSqlite(config: Config, log: Logger, watch: StoreWatch): Promi
   return {
     conversations: watch.conversations("sqlite", conversations),
     sessions: watch.sessions("sqlite", new SqliteSessionStore(database, sessionTtlMs(config))),
+    usage: watch.usage("sqlite", new SqliteUsageStore(database)),
     dependencies: [{ name: "sqlite", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: SQLite in ${database.path}`],
     close: async () => database.close(),
@@ -96,6 +100,7 @@ async function openMongo(config: Config, uri: string, watch: StoreWatch): Promis
   return {
     conversations: watch.conversations("mongodb", conversations),
     sessions: watch.sessions("mongodb", new mongo.MongoSessionStore(database, sessionTtlMs(config))),
+    usage: watch.usage("mongodb", new mongo.MongoUsageStore(database)),
     dependencies: [{ name: "mongodb", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: MongoDB, database ${database.db.databaseName}`],
     close: () => database.close(),

@@ -1,5 +1,6 @@
 import type { SqliteMigration } from "../../src/stores/sqlite/migrate.ts";
 import { conversations } from "./0001-conversations.ts";
+import { usage } from "./0002-usage.ts";
 
 /** All migrations, in the order of their versions. */
-export const sqliteMigrations: readonly SqliteMigration[] = [conversations];
+export const sqliteMigrations: readonly SqliteMigration[] = [conversations, usage];

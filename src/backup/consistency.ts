@@ -7,11 +7,13 @@ import { type ArchiveCounts, type ArchivedRecord, ArchiveError } from "./format.
  * one record's worth of memory, so that both the writing and the reading of an archive can afford it.
  */
 export class ConsistencyCheck {
-  #counts = { conversations: 0, turns: 0, sessions: 0 };
+  #counts = { conversations: 0, turns: 0, sessions: 0, usage: 0 };
   #conversation: Conversation | undefined;
   /** Of the conversation's turns so far. */
   #turns = 0;
   #messages = 0;
+  /** The id of the last row of the ledger. */
+  #lastCall = "";
 
   get counts(): ArchiveCounts {
     return this.#counts;
@@ -37,7 +39,14 @@ export class ConsistencyCheck {
       }
       case "session":
         this.#endConversation();
+        require(this.#counts.usage === 0, `Session ${record.session.key} is out of order`);
         this.#counts.sessions++;
+        break;
+      case "usage":
+        this.#endConversation();
+        require(record.row.id > this.#lastCall, `Model call ${record.row.id} is out of order`);
+        this.#lastCall = record.row.id;
+        this.#counts.usage++;
     }
   }
 
@@ -49,7 +58,7 @@ export class ConsistencyCheck {
   #addConversation(conversation: Conversation): void {
     const before = this.#conversation?.id ?? "";
     this.#endConversation();
-    const inOrder = this.#counts.sessions === 0 && conversation.id > before;
+    const inOrder = this.#counts.sessions + this.#counts.usage === 0 && conversation.id > before;
     require(inOrder, `Conversation ${conversation.id} is out of order`);
     this.#conversation = conversation;
     this.#turns = 0;

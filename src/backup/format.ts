@@ -2,6 +2,8 @@ import { BSON } from "mongodb";
 import { z } from "zod";
 import type { EndedTurn } from "../core/chat/turn.ts";
 import { ERROR_CODES } from "../core/errors.ts";
+import { formatUsd, parseUsd } from "../core/ledger/money.ts";
+import { MODEL_OPERATIONS } from "../core/model/language-model.ts";
 import type { BackupRecord } from "./ports.ts";
 
 // An archive is gzip of lines, each the canonical Extended JSON v2 of one object that says its `type`:
@@ -10,13 +12,16 @@ import type { BackupRecord } from "./ports.ts";
 //   conversation   followed by its turns, in order; conversations are ordered by id
 //   turn           ended: one that was running is there as failed
 //   session        after all conversations
+//   usage          a row of the ledger, after all sessions; not in version 1
 //   trailer        the number of each, and the SHA-256 of all lines before it, line feeds included
 //
 // Records are the core's own objects, with times as dates, so that they mean the same to every store.
 
 export const ARCHIVE_FORMAT = "parley-backup";
 /** Counted up when a reader of the version before would misunderstand a record. */
-export const ARCHIVE_VERSION = 1;
+export const ARCHIVE_VERSION = 2;
+/** Those that can be read: every record of the first means the same in the second. */
+const READ_VERSIONS = [1, 2] as const;
 
 export type ArchivedRecord = BackupRecord<EndedTurn>;
 
@@ -36,6 +41,13 @@ const ordinal = z.int().min(1);
 // being left out of it.
 const message = z.strictObject({ messageId: z.string(), content: z.string(), createdAt: time });
 
+const usage = z.strictObject({
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  cachedInputTokens: z.number().optional(),
+  reasoningTokens: z.number().optional(),
+});
+
 const step = z.strictObject({
   provider: z.string(),
   model: z.string(),
@@ -51,14 +63,7 @@ const step = z.strictObject({
     }),
   ),
   finishReason: z.enum(["stop", "tool_calls", "length", "content_filter"]),
-  usage: z
-    .strictObject({
-      inputTokens: z.number(),
-      outputTokens: z.number(),
-      cachedInputTokens: z.number(),
-      reasoningTokens: z.number(),
-    })
-    .optional(),
+  usage: usage.optional(),
   startedAt: time,
   durationMs: z.number(),
   firstTokenMs: z.number().optional(),
@@ -74,6 +79,7 @@ const turnBase = z.strictObject({
   requestHash: z.string(),
   userLocale: z.strictObject({ timezone: z.string(), locale: z.string() }),
   platform: z.string().optional(),
+  userId: z.string().optional(),
   user: message,
   steps: z.array(step),
   attempts: ordinal,
@@ -107,24 +113,47 @@ const conversation = z.strictObject({
 
 const session = z.strictObject({ key: z.string(), conversationId: z.string(), expiresAt: time });
 
+const usageRow = z.strictObject({
+  id: z.string(),
+  principal: z.string(),
+  platform: z.string().optional(),
+  userId: z.string().optional(),
+  conversationId: z.string(),
+  turnId: z.string(),
+  operation: z.enum(MODEL_OPERATIONS),
+  provider: z.string(),
+  model: z.string(),
+  startedAt: time,
+  durationMs: z.number().optional(),
+  status: z.enum(["ok", "failed", "aborted", "interrupted"]),
+  usage: usage.optional(),
+  cost: z.codec(z.string(), z.bigint(), { decode: parseUsd, encode: formatUsd }).optional(),
+});
+
 const records = [
   z.strictObject({ type: z.literal("conversation"), conversation }),
   z.strictObject({ type: z.literal("turn"), turn }),
   z.strictObject({ type: z.literal("session"), session }),
+  z.strictObject({ type: z.literal("usage"), row: usageRow }),
 ] as const;
 const recordSchema: z.ZodType<ArchivedRecord> = z.discriminatedUnion("type", records);
 
 const headerSchema = z.strictObject({
   type: z.literal("header"),
   format: z.literal(ARCHIVE_FORMAT),
-  version: z.literal(ARCHIVE_VERSION),
+  version: z.literal(READ_VERSIONS),
   createdAt: time,
   /** The store that was read, and its schema's version: for people. */
   source: z.strictObject({ store: z.string(), schema: count }),
 });
 export type ArchiveHeader = z.output<typeof headerSchema>;
 
-const countsSchema = z.strictObject({ conversations: count, turns: count, sessions: count });
+const countsSchema = z.strictObject({
+  conversations: count,
+  turns: count,
+  sessions: count,
+  usage: count.default(0),
+});
 export type ArchiveCounts = Readonly<z.output<typeof countsSchema>>;
 
 const trailerSchema = countsSchema.extend({ type: z.literal("trailer"), sha256: z.string() });
@@ -152,9 +181,9 @@ export function decodeHeader(text: string): ArchiveHeader {
   const value = parse(text);
   const named = z.looseObject({ format: z.literal(ARCHIVE_FORMAT), version: z.unknown() }).safeParse(value);
   if (!named.success) throw new ArchiveError("It is not a Parley backup.");
-  if (named.data.version !== ARCHIVE_VERSION) {
+  if (!READ_VERSIONS.some((version) => version === named.data.version)) {
     throw new ArchiveError(
-      `It has format version ${named.data.version}, and this Parley reads version ${ARCHIVE_VERSION}. Restore it with the Parley that made it, or a newer one.`,
+      `It has format version ${named.data.version}, and this Parley reads versions up to ${ARCHIVE_VERSION}. Restore it with the Parley that made it, or a newer one.`,
     );
   }
   return decode(headerSchema, value);

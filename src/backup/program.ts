@@ -25,7 +25,7 @@ export type ExitCode = 0 | 1 | 2 | 130;
 const BACKUP = {
   usage: `Usage: make backup [BACKUP_PATH=file]
 
-Writes all conversations and sessions to one compressed archive; the server may go on running.
+Writes all conversations, sessions and model usage to one compressed archive; the server may go on running.
 By default the archive is backups/parley-<UTC time>.jsonl.gz. MONGO_URI and DATA_DIR say where the
 store is. Without make: node dist/backup.js [file]
 `,
@@ -155,8 +155,8 @@ function inDetail(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function inWords({ conversations, turns, sessions }: ArchiveCounts): string {
-  return `${conversations} conversations, ${turns} turns and ${sessions} sessions`;
+function inWords({ conversations, turns, sessions, usage }: ArchiveCounts): string {
+  return `${conversations} conversations, ${turns} turns, ${sessions} sessions and ${usage} model calls`;
 }
 
 /** ISO 8601's basic format: `20261121T090000Z`. */

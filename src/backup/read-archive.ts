@@ -87,7 +87,8 @@ async function readLines(
     trailer.sha256 === sha256 &&
     trailer.conversations === counts.conversations &&
     trailer.turns === counts.turns &&
-    trailer.sessions === counts.sessions;
+    trailer.sessions === counts.sessions &&
+    trailer.usage === counts.usage;
   if (!whole) throw new ArchiveError("It is damaged: its contents are not those that it was made with.");
   return { header, counts, sha256 };
 }

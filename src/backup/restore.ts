@@ -86,6 +86,9 @@ class Batches {
         break;
       case "session":
         this.#batch.sessions.push(record.session);
+        break;
+      case "usage":
+        this.#batch.usage.push(record.row);
     }
     this.#bytes += bytes;
     if (this.#bytes < BATCH_BYTES) return false;
@@ -103,7 +106,7 @@ class Batches {
 }
 
 function newBatch() {
-  return { conversations: [], turns: [], sessions: [] } as Growing<RestoreBatch>;
+  return { conversations: [], turns: [], sessions: [], usage: [] } as Growing<RestoreBatch>;
 }
 
 type Growing<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Item[] : never };

@@ -39,7 +39,7 @@ export async function ask(context: CommandContext, options: AskOptions): Promise
   }
   if (json) throw new UsageError("--json takes one message, from -m or standard input.");
   if (conversationId !== undefined) {
-    const conversation = await describeConversation(connect(), conversationId);
+    const conversation = await describeConversation(connect().chat, conversationId);
     streams.stdout.write(`${transcript(conversation, streams.stdout)}\n\n`);
   }
   await chatLoop(context, { talk, newTalk: () => new Talk({ connect, metadata }), history });

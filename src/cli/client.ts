@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TwirpError, TwirpErrorCode } from "twirp-ts";
 import { type ChatServiceClient, ChatServiceClientJSON } from "../gen/acai/chat/chat.twirp-client";
+import { type StatsServiceClient, StatsServiceClientJSON } from "../gen/acai/stats/stats.twirp-client";
 import {
   answerError,
   connectionError,
@@ -21,8 +22,14 @@ export interface ConnectOptions {
   readonly retryAfterMs?: number;
 }
 
-/** A client whose calls end with `canceled` when the signal aborts. */
-export type Connect = (signal?: AbortSignal) => ChatServiceClient;
+/** The services of one server. */
+export interface Services {
+  readonly chat: ChatServiceClient;
+  readonly stats: StatsServiceClient;
+}
+
+/** Their calls end with `canceled` when the signal aborts. */
+export type Connect = (signal?: AbortSignal) => Services;
 
 type Rpc = ConstructorParameters<typeof ChatServiceClientJSON>[0];
 
@@ -58,7 +65,7 @@ export function connector(options: ConnectOptions): Connect {
         }
       },
     };
-    return new ChatServiceClientJSON(rpc);
+    return { chat: new ChatServiceClientJSON(rpc), stats: new StatsServiceClientJSON(rpc) };
   };
 }
 

@@ -1,16 +1,16 @@
-import Table from "cli-table3";
 import { Conversation } from "../gen/acai/chat/chat";
 import type { CommandContext } from "./context.ts";
 import { CONTRACT_JSON } from "./context.ts";
 import { listConversations } from "./pages.ts";
 import { safeJson, safeLine } from "./safe-text.ts";
+import { GAP, plainTable } from "./table.ts";
 import { painter } from "./terminal.ts";
 import { relativeTime } from "./times.ts";
 import { cutToWidth, textWidth } from "./width.ts";
 
 /** Prints the newest conversations, at most `limit`. */
 export async function list({ connect, streams, json }: CommandContext, limit: number): Promise<void> {
-  const conversations = await listConversations(connect(), limit);
+  const conversations = await listConversations(connect().chat, limit);
   const { stdout, stderr } = streams;
   if (json) {
     stdout.write(`${safeJson(conversations.map((found) => Conversation.toJson(found, CONTRACT_JSON)))}\n`);
@@ -23,7 +23,6 @@ export async function list({ connect, streams, json }: CommandContext, limit: nu
 }
 
 const HEAD = ["ID", "TITLE", "MESSAGES", "UPDATED"];
-const GAP = "  ";
 const MIN_TITLE = 12;
 
 /**
@@ -45,35 +44,11 @@ export function tableLines(
   const others = [0, 2, 3].map((column) =>
     Math.max(...[HEAD, ...rows].map((row) => textWidth(row[column] ?? "")), 0),
   );
-  const room = columns - others.reduce((sum, width) => sum + width + GAP.length, 0);
-  const table = new Table({
-    chars: { ...NO_BORDERS, middle: GAP },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-    colAligns: ["left", "left", "right", "left"],
-  });
-  table.push(HEAD);
-  for (const [id = "", title = "", ...rest] of rows) {
-    table.push([id, cutToWidth(title, Math.max(room, MIN_TITLE)), ...rest]);
-  }
-  return table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd());
+  const room = columns - others.reduce((sum, width) => sum + width + GAP, 0);
+  const cut = rows.map(([id = "", title = "", ...rest]) => [
+    id,
+    cutToWidth(title, Math.max(room, MIN_TITLE)),
+    ...rest,
+  ]);
+  return plainTable([HEAD, ...cut], ["left", "left", "right", "left"]);
 }
-
-const NO_BORDERS = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-};

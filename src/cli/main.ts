@@ -1,7 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TwirpError, TwirpErrorCode } from "twirp-ts";
 import { version } from "../../package.json";
 import { type Config, ConfigError, loadConfig } from "../config.ts";
+import { Timestamp } from "../gen/google/protobuf/timestamp";
 import { ask } from "./ask.ts";
 import { connector } from "./client.ts";
 import type { CommandContext } from "./context.ts";
@@ -11,6 +12,7 @@ import { list } from "./list.ts";
 import { localeMetadata } from "./locale.ts";
 import { safeJson, safeText } from "./safe-text.ts";
 import { show } from "./show.ts";
+import { DIMENSIONS, type DimensionName, stats } from "./stats.ts";
 import { painter } from "./terminal.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 };
@@ -30,7 +32,8 @@ Examples:
   parley ask                          talk; /help lists what can be typed
   parley ask -m "Is today a holiday in Spain?"
   git diff | parley ask
-  parley list --json | jq -r '.[0].id'`;
+  parley list --json | jq -r '.[0].id'
+  parley stats --by model             what was spent on which model`;
 
 interface GlobalOptions {
   readonly url?: string;
@@ -99,7 +102,51 @@ function program(): Command {
       await show(contextOf(command, loadConfig()), id, tools);
     });
 
+  parley
+    .command("stats")
+    .summary("show what the language models were used for, and what it cost")
+    .description(
+      "Shows the calls of language models, their tokens and what they cost, with failed calls and titles.\n" +
+        "Days and hours are those of UTC. --json prints the answer of StatsService.GetUsage.",
+    )
+    .addOption(
+      new Option("--by <names...>", "what to tell apart").choices(DIMENSIONS).default(["day"], "day"),
+    )
+    .option("--days <n>", "the last days, today included", readCount, 30)
+    .option("--from <time>", "instead of --days: the first day or time, such as 2026-11-01", readTime)
+    .option("--to <time>", "the day or time before which it ends (default: now)", readTime)
+    .option("--model <name>", "only this one", "")
+    .option("--platform <name>", "only this one, such as telegram", "")
+    .option("--user <id>", "only this user", "")
+    .option("--operation <name>", "only these: reply or title", "")
+    .addHelpText("after", examples("parley stats", "parley stats --by model operation --days 7"))
+    .action(async ({ by, days, from, to, user, ...filter }: StatsOptions, command: Command) => {
+      const end = to ?? Date.now();
+      const start = from ?? end - (end % DAY_MS) - (days - 1) * DAY_MS;
+      await stats(contextOf(command, loadConfig()), {
+        ...filter,
+        userId: user,
+        by: [...new Set(by)],
+        from: Timestamp.fromDate(new Date(start)),
+        to: to === undefined ? undefined : Timestamp.fromDate(new Date(to)),
+      });
+    });
+
   return parley;
+}
+
+const DAY_MS = 86_400_000;
+
+interface StatsOptions {
+  readonly by: readonly DimensionName[];
+  readonly days: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly model: string;
+  readonly platform: string;
+  readonly user: string;
+  readonly operation: string;
 }
 
 function examples(...lines: string[]): string {
@@ -121,6 +168,15 @@ function readUrl(text: string): string {
 function readCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}
+
+/** A day of UTC or an ISO 8601 time, as milliseconds since the Unix epoch. */
+function readTime(text: string): number {
+  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (time >= 0) return time;
+  throw new InvalidArgumentError("It must be a day such as 2026-11-01 or a time such as 2026-11-01T09:00Z.");
 }
 
 /** @returns the exit code. */

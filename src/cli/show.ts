@@ -11,7 +11,7 @@ export async function show(
   toolResults: boolean,
 ): Promise<void> {
   const { stdout } = streams;
-  const conversation = await describeConversation(connect(), id);
+  const conversation = await describeConversation(connect().chat, id);
   const text = json
     ? safeJson(Conversation.toJson(conversation, CONTRACT_JSON))
     : transcript(conversation, stdout, toolResults);

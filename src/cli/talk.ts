@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SessionMetadata, StartConversationRequest } from "../gen/acai/chat/chat";
-import type { Connect } from "./client.ts";
+import type { Services } from "./client.ts";
 
 export interface Answer {
   readonly conversationId: string;
@@ -9,7 +9,7 @@ export interface Answer {
 }
 
 export interface TalkOptions {
-  readonly connect: Connect;
+  readonly connect: (signal?: AbortSignal) => Pick<Services, "chat">;
   readonly metadata: SessionMetadata;
   /** Of the conversation to go on with; without, the first message starts one. */
   readonly conversationId?: string;
@@ -40,7 +40,7 @@ export class Talk {
       sessionMetadata: this.#options.metadata,
       idempotencyKey: randomUUID(),
     };
-    const client = this.#options.connect(signal);
+    const client = this.#options.connect(signal).chat;
     if (this.#id !== undefined) {
       return await client.ContinueConversation({ ...request, conversationId: this.#id });
     }
@@ -57,7 +57,7 @@ export class Talk {
   /** Sent again, a request is attached to its turn, and so answered with its conversation's id. */
   async #learnId(start: StartConversationRequest, signal?: AbortSignal): Promise<void> {
     try {
-      this.#id = (await this.#options.connect(signal).StartConversation(start)).conversationId;
+      this.#id = (await this.#options.connect(signal).chat.StartConversation(start)).conversationId;
     } catch (error) {
       if (signal?.aborted) throw error;
     }

@@ -3,6 +3,8 @@ import type { Clock } from "./clock.ts";
 /** A signal that aborts by itself; `clear` must be called once it is no longer needed. */
 export interface Deadline {
   readonly signal: AbortSignal;
+  /** Aborts it before its time. */
+  abort(reason: unknown): void;
   clear(): void;
 }
 
@@ -15,21 +17,18 @@ const expiries = new WeakMap<AbortSignal, number>();
  */
 export function deadline(clock: Clock, ms: number, reason: () => unknown, parent?: AbortSignal): Deadline {
   const controller = new AbortController();
-  const cleared = new AbortController();
-  const followParent = () => controller.abort(parent?.reason);
+  const abort = (why: unknown) => controller.abort(why);
+  const followParent = () => abort(parent?.reason);
   if (parent?.aborted) followParent();
   else parent?.addEventListener("abort", followParent, { once: true });
   const own = clock.now() + ms;
   expiries.set(controller.signal, Math.min(own, (parent && expiries.get(parent)) ?? own));
+  const cancel = clock.after(ms, () => abort(reason()));
   const clear = () => {
-    cleared.abort();
+    cancel();
     parent?.removeEventListener("abort", followParent);
   };
-  clock.sleep(ms, cleared.signal).then(
-    () => controller.abort(reason()),
-    () => undefined,
-  );
-  return { signal: controller.signal, clear };
+  return { signal: controller.signal, abort, clear };
 }
 
 /** Milliseconds until the signal's {@link deadline}, its parents' included; Infinity without one. */
@@ -40,15 +39,17 @@ export function timeLeft(signal: AbortSignal, clock: Clock): number {
 /** The items of `source` until the signal aborts, also when the source itself does not listen to it. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
+  const abort = whenAborted(signal);
   let done = false;
   try {
     for (;;) {
-      const next = await orAborted(iterator.next(), signal);
+      const next = await Promise.race([abort.promise, iterator.next()]);
       done = next.done === true;
       if (next.done) return;
       yield next.value;
     }
   } finally {
+    abort.forget();
     // Not awaited: a source that hangs would hang here too.
     if (!done) iterator.return?.().catch(() => undefined);
   }
@@ -56,14 +57,21 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSi
 
 /** Settles with `work`, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
+  const abort = whenAborted(signal);
   try {
     // Racing even when it has aborted: a failure of `work` that nobody awaits would end the process.
-    return await Promise.race([aborted, work]);
+    return await Promise.race([abort.promise, work]);
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    abort.forget();
   }
+}
+
+/** Rejects with the signal's reason once it aborts; `forget` must be called at the end. */
+function whenAborted(signal: AbortSignal) {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return { promise, forget: () => signal.removeEventListener("abort", onAbort) };
 }

@@ -3,6 +3,7 @@ import type { Cache } from "../core/cache.ts";
 import type { ConversationStore } from "../core/chat/conversation-store.ts";
 import type { SessionStore } from "../core/chat/session-store.ts";
 import { AppError } from "../core/errors.ts";
+import type { UsageStore } from "../core/ledger/usage-store.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What a port's values are kept in. */
@@ -54,6 +55,7 @@ export function watchStores({ meters, tracing }: Telemetry) {
         listTurns: watched("listTurns", store.listTurns.bind(store)),
         findConversation: watched("findConversation", store.findConversation.bind(store)),
         listConversations: watched("listConversations", store.listConversations.bind(store)),
+        recordCalls: watched("recordCalls", store.recordCalls.bind(store)),
         setTitle: watched("setTitle", store.setTitle.bind(store)),
         ping: store.ping.bind(store),
       };
@@ -63,6 +65,13 @@ export function watchStores({ meters, tracing }: Telemetry) {
       return {
         resolve: watched("resolve", store.resolve.bind(store)),
         bind: watched("bind", store.bind.bind(store)),
+      };
+    },
+    usage(name: StoreName, store: UsageStore): UsageStore {
+      const watched = watcher(name, "usage");
+      return {
+        sumUsage: watched("sumUsage", store.sumUsage.bind(store)),
+        catchUp: watched("catchUp", store.catchUp.bind(store)),
       };
     },
     cache(name: StoreName, cache: Cache): Cache {

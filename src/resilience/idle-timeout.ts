@@ -21,24 +21,28 @@ export function idleTimeout(
   parent: AbortSignal,
 ): IdleTimeout {
   const controller = new AbortController();
-  const cleared = new AbortController();
+  const followParent = () => controller.abort(parent.reason);
+  if (parent.aborted) followParent();
+  else parent.addEventListener("abort", followParent, { once: true });
   let idleSince = clock.now();
-  const watch = async () => {
-    for (;;) {
-      const leftMs = Math.min(idleSince + ms - clock.now(), ms);
-      if (leftMs <= 0) return controller.abort(reason());
-      await clock.sleep(leftMs, cleared.signal);
-    }
+  let cancel: () => void;
+  const watch = () => {
+    const leftMs = Math.min(idleSince + ms - clock.now(), ms);
+    if (leftMs <= 0) controller.abort(reason());
+    else cancel = clock.after(leftMs, watch);
   };
-  watch().catch(() => undefined);
+  cancel = clock.after(ms, watch);
   return {
-    signal: AbortSignal.any([parent, controller.signal]),
+    signal: controller.signal,
     restart() {
       idleSince = clock.now();
     },
     pause() {
       idleSince = Number.POSITIVE_INFINITY;
     },
-    clear: () => cleared.abort(),
+    clear() {
+      cancel();
+      parent.removeEventListener("abort", followParent);
+    },
   };
 }

@@ -7,6 +7,7 @@ import type { BackupRecord } from "../../src/backup/ports.ts";
 import { restoreArchive, verifyArchive } from "../../src/backup/restore.ts";
 import { writeArchive } from "../../src/backup/write-archive.ts";
 import type { Turn } from "../../src/core/chat/turn.ts";
+import { HOUR_MS } from "../../src/core/ledger/usage-sums.ts";
 import {
   asRestored,
   type BackupStore,
@@ -46,18 +47,35 @@ export function backupContract(name: string, open: OpenBackupStore): void {
     test("a restored store holds what was backed up, message by message", async () => {
       const owners = await fill(from);
       const archive = await backUp();
-      expect(archive.counts).toEqual({ conversations: 4, turns: 125, sessions: 2 });
+      expect(archive.counts).toEqual({ conversations: 4, turns: 125, sessions: 2, usage: 5 });
       expect(archive.header).toMatchObject({ createdAt: T0, source: { store: name, schema: 1 } });
 
       await restoreArchive(archive, to.target);
       const restored = await everything(to, owners);
       expect(restored.seen).toHaveLength(4);
       expect(restored).toEqual(await everything(from, owners));
+      expect(restored.rows).toHaveLength(5);
+      expect(restored.rows).toContainEqual(
+        expect.objectContaining({ principal: "ann", userId: "7", status: "ok", cost: 2n ** 53n + 1n }),
+      );
+    });
+
+    test("the restored ledger is summed up", async () => {
+      await fill(from);
+      await restoreArchive(await backUp(), to.target);
+      const hour = T0 - (T0 % HOUR_MS);
+      const query = { principal: "ann", from: hour, to: hour + HOUR_MS, groupBy: [], filter: {} };
+      expect(await to.usage.sumUsage(query)).toMatchObject([
+        { calls: 5, interrupted: 2, inputTokens: 30, outputTokens: 3 * 2 ** 33, cost: 3n * (2n ** 53n + 1n) },
+      ]);
+      await to.target.clear();
+      expect(await to.usage.sumUsage(query)).toEqual([]);
+      expect(await to.target.isEmpty()).toBe(true);
     });
 
     test("a store without anything", async () => {
       const archive = await backUp();
-      expect(archive.counts).toEqual({ conversations: 0, turns: 0, sessions: 0 });
+      expect(archive.counts).toEqual({ conversations: 0, turns: 0, sessions: 0, usage: 0 });
       await restoreArchive(archive, to.target);
       expect(await to.target.isEmpty()).toBe(true);
     });
@@ -129,7 +147,7 @@ export function backupContract(name: string, open: OpenBackupStore): void {
         clear: () => target.clear(),
         async insert(batch: Parameters<typeof target.insert>[0]) {
           const { conversations, turns } = batch;
-          await target.insert({ conversations, turns: turns.slice(0, 10), sessions: [] });
+          await target.insert({ conversations, turns: turns.slice(0, 10), sessions: [], usage: [] });
           batches++;
           throw new Error("The power went");
         },

@@ -221,6 +221,17 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
         expect(await store.findConversation("ann", turn.conversationId)).toMatchObject({ messageCount: 1 });
       });
 
+      test("ends with its last step, unless that would leave a gap", async () => {
+        const turn = await beginFirst();
+        const { holder } = turn.lease;
+        const outcome = { state: "failed" as const, error: failure };
+        await store.saveStep(turn, holder, 0, step, T0 + 1);
+        const last = { ...step, content: "last" };
+        expect(await store.endTurn(turn, holder, outcome, T0 + 2, [], { index: 2, step: last })).toBe(false);
+        expect(await store.endTurn(turn, holder, outcome, T0 + 2, [], { index: 1, step: last })).toBe(true);
+        expect(await store.findTurn(turn)).toMatchObject({ state: "failed", steps: [step, last] });
+      });
+
       test("can be written by its holder only", async () => {
         const turn = await beginFirst();
         const outcome = { state: "failed" as const, error: failure };
@@ -364,8 +375,8 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
 
     test("setTitle makes a title final, once", async () => {
       const { conversationId } = await beginFirst();
-      await store.setTitle(conversationId, "Weather in Lisbon");
-      await store.setTitle(conversationId, "Too late");
+      await store.setTitle({ conversationId, seq: 1 }, "Weather in Lisbon");
+      await store.setTitle({ conversationId, seq: 1 }, "Too late");
       expect(await store.findConversation("ann", conversationId)).toMatchObject({
         title: "Weather in Lisbon",
         titleState: "final",

@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SqliteBackupSource } from "../../src/stores/sqlite/backup.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import type { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
+import { SqliteUsageStore } from "../../src/stores/sqlite/usage-store.ts";
 import { openSqlite } from "../support/sqlite.ts";
 import { conversationStoreContract } from "./conversation-store.suite.ts";
 import { sessionStoreContract } from "./session-store.suite.ts";
+import { usageStoreContract } from "./usage-store.suite.ts";
 
 async function openDatabases() {
   const folder = await mkdtemp(join(tmpdir(), "parley-sqlite-"));
@@ -35,4 +38,19 @@ conversationStoreContract("sqlite", async () => {
 sessionStoreContract("sqlite", async (ttlMs) => {
   const { open, close } = await openDatabases();
   return { sessions: new SqliteSessionStore(await open(), ttlMs), close };
+});
+
+usageStoreContract("sqlite", async () => {
+  const { open, close } = await openDatabases();
+  return {
+    async connect() {
+      const database = await open();
+      return {
+        store: new SqliteConversationStore(database),
+        usage: new SqliteUsageStore(database),
+        source: new SqliteBackupSource(await open()),
+      };
+    },
+    close,
+  };
 });

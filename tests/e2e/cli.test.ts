@@ -154,6 +154,57 @@ describe("list and show", () => {
   });
 });
 
+describe("stats", () => {
+  test("shows calls, tokens and costs, with bars", async () => {
+    const model = await Aimock.start();
+    model.always(isTitle, { text: "Greetings", usage: { prompt_tokens: 1_000, completion_tokens: 100 } });
+    model.always(says("Hello"), { text: "Hi.", usage: { prompt_tokens: 10_000, completion_tokens: 1_000 } });
+    const spent = await startServer({ env: { OPENAI_BASE_URL: model.baseUrl } });
+    const client = { url: spent.url };
+    const run = async (...args: string[]) => (await runCli(["stats", ...args], client)).stdout.split("\n");
+    try {
+      const nothing = await runCli(["stats"], client);
+      expect(nothing).toMatchObject({ code: 0, stdout: "" });
+      expect(nothing.stderr).toMatch(/^No model was called from [-\d]+ 00:00 to [-\d]+ \d\d:00 \(UTC\)\.$/m);
+      await runCli(["ask", "-m", "Hello"], client);
+      await runCli(["ask", "-m", "An unscripted question"], client);
+
+      expect(await run("--by", "model", "operation")).toEqual([
+        expect.stringMatching(/^Model calls from /),
+        "",
+        "MODEL              OPERATION  CALLS  FAILED   INPUT  OUTPUT         COST",
+        "openai/gpt-5-mini  reply          2       1  10,000   1,000  $0.0045 + ?",
+        "openai/gpt-5-mini  title          2       0   2,000     200      $0.0009",
+        "TOTAL                             4       1  12,000   1,200  $0.0054 + ?",
+        "",
+      ]);
+      const [, , head, day] = await run();
+      expect(head).toBe("DAY         CALLS  FAILED   INPUT  OUTPUT         COST");
+      expect(day).toMatch(
+        /^\d{4}-\d\d-\d\d {6}4 {7}1 {2}12,000 {3}1,200 {2}\$0\.0054 \+ \? {2}█+[▏▎▍▌▋▊▉]?$/,
+      );
+
+      const json = JSON.parse((await run("--by", "operation", "--operation", "title", "--json")).join(""));
+      expect(json.rows).toEqual([
+        expect.objectContaining({ operation: "title", calls: "2", cost_usd: "0.0009" }),
+      ]);
+      const noted = await runCli(["stats"], client);
+      expect(noted.stderr).toContain("Of 1 of 4 calls the cost is not known");
+    } finally {
+      await spent.stop();
+      await model.close();
+    }
+  });
+
+  test("takes only what it knows", async () => {
+    expect(await runCli(["stats", "--by", "week"], cli)).toMatchObject({ code: 2 });
+    expect(await runCli(["stats", "--from", "yesterday"], cli)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It must be a day such as 2026-11-01"),
+    });
+  });
+});
+
 describe("what goes wrong", () => {
   test.each([
     ["a bad URL", ["list", "--url", "localhost:8080"], 2, "It must be an http or https URL"],

@@ -8,7 +8,14 @@ import type { BackupSource } from "../../src/backup/ports.ts";
 import { Progress } from "../../src/backup/progress.ts";
 import { restoreArchive, verifyArchive } from "../../src/backup/restore.ts";
 import { writeArchive } from "../../src/backup/write-archive.ts";
-import { type BackupStore, fill, ids, openSqliteBackupStore, T0 } from "../support/backup-stores.ts";
+import {
+  type BackupStore,
+  everything,
+  fill,
+  ids,
+  openSqliteBackupStore,
+  T0,
+} from "../support/backup-stores.ts";
 
 let folder: string;
 let path: string;
@@ -59,11 +66,11 @@ test("an archive is lines of Extended JSON that only its owner may read", async 
   expect(header).toMatchObject({
     type: "header",
     format: "parley-backup",
-    version: { $numberInt: "1" },
+    version: { $numberInt: "2" },
     createdAt: { $date: { $numberLong: String(T0) } },
   });
   expect(turn).toMatchObject({ type: "turn", turn: { seq: { $numberInt: "1" } } });
-  expect(lines).toHaveLength(4 + 125 + 2 + 2);
+  expect(lines).toHaveLength(4 + 125 + 2 + 5 + 2);
 });
 
 test("SQLite is read as it was at one moment, sessions included", async () => {
@@ -131,6 +138,28 @@ interface Damage {
 const replacing = (from: string, to: string) => (lines: string[]) =>
   lines.map((line) => line.replace(from, to));
 
+test("an archive of version 1, which had no ledger, is restored", async () => {
+  await fill(store);
+  await writeArchive(store.source, options());
+  await rewrite(
+    (lines) =>
+      lines
+        .filter((line) => !line.startsWith('{"type":"usage"'))
+        .map((line) =>
+          line
+            .replace('"version":{"$numberInt":"2"}', '"version":{"$numberInt":"1"}')
+            .replace(/"usage":\{"\$numberInt":"5"\},/, "")
+            .replace('"userId":"7",', ""),
+        ),
+    true,
+  );
+  const archive = await verifyArchive(path);
+  expect(archive.counts).toEqual({ conversations: 4, turns: 125, sessions: 2, usage: 0 });
+  await restoreArchive(archive, other.target);
+  const { seen, rows } = await everything(other, ["ann", "bob"]);
+  expect({ seen: seen.length, rows }).toEqual({ seen: 4, rows: [] });
+});
+
 const damages: Damage[] = [
   { what: "a changed word", reason: /contents/, change: replacing("Lisbon ☂", "Porto") },
   { what: "a line taken out", reason: /contradict/, change: (lines) => lines.toSpliced(3, 1) },
@@ -164,8 +193,8 @@ const damages: Damage[] = [
   { what: "no line", reason: /cut short/, change: () => [] },
   {
     what: "a newer version",
-    reason: /version 2.*reads version 1/,
-    change: replacing('"version":{"$numberInt":"1"}', '"version":{"$numberInt":"2"}'),
+    reason: /version 3.*up to 2/,
+    change: replacing('"version":{"$numberInt":"2"}', '"version":{"$numberInt":"3"}'),
     signed: true,
   },
   {

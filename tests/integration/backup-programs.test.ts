@@ -39,7 +39,7 @@ function world(changes: Partial<World> = {}, data = "data"): World {
 test("a store is backed up, and restored into one that is made for it", async () => {
   const archive = join(folder, "backup.jsonl.gz");
   expect(await backupProgram([archive], world())).toBe(0);
-  expect(output).toContain("1 conversations, 1 turns and 0 sessions");
+  expect(output).toContain("1 conversations, 1 turns, 0 sessions and 0 model calls");
   expect(await restoreProgram([archive], world({}, "other"))).toBe(0);
   expect(await restoreProgram([archive], world({}, "other"))).toBe(1);
   expect(output).toContain("--force");

@@ -117,5 +117,5 @@ function conversationOf(conversationId: string) {
     ...sums,
     ...times,
   };
-  return { conversations: [conversation], turns, sessions: [] };
+  return { conversations: [conversation], turns, sessions: [], usage: [] };
 }

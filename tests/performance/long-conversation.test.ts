@@ -70,11 +70,11 @@ async function makeConversation(target: BackupTarget, { turns, messageChars }: t
     createdAt: T0,
     updatedAt: T0,
   };
-  await target.insert({ conversations: [conversation], turns: [], sessions: [] });
+  await target.insert({ conversations: [conversation], turns: [], sessions: [], usage: [] });
   for (let first = 1; first <= turns; first += 500) {
     const seqs = Array.from({ length: Math.min(500, turns - first + 1) }, (_, index) => first + index);
     const batch = seqs.map((seq) => ({ turn: turnAt(seq), isLast: seq === turns }));
-    await target.insert({ conversations: [], turns: batch, sessions: [] });
+    await target.insert({ conversations: [], turns: batch, sessions: [], usage: [] });
   }
   return id;
 }

@@ -7,6 +7,9 @@ import { type RawReply, writeRaw } from "./raw-sse.ts";
 /** What the model answers to one request. */
 export type Reply = MockedReply | RawReply;
 
+/** `position`: of the request in {@link Aimock.requests}. */
+export type Answerer = (request: ChatRequest, position: number) => Reply;
+
 type MockedReply = AnswerReply | ErrorReply;
 
 interface AnswerReply {
@@ -68,7 +71,7 @@ export class Aimock {
   /** Every request to the model, in order of arrival. */
   readonly requests: ReceivedRequest[] = [];
   private readonly queue: Reply[] = [];
-  private readonly standing: { matches: (request: ChatRequest) => boolean; reply: Reply }[] = [];
+  private readonly standing: { matches: (request: ChatRequest) => boolean; reply: Reply | Answerer }[] = [];
   private readonly arrivals = new Map<number, (request: ReceivedRequest) => void>();
   private readonly mock = new LLMock({ port: 0 });
   private readonly server = createServer((request, response) => {
@@ -101,7 +104,7 @@ export class Aimock {
   }
 
   /** Answers all requests that match in this way; they take nothing from the script. */
-  always(matches: (request: ChatRequest) => boolean, reply: Reply): this {
+  always(matches: (request: ChatRequest) => boolean, reply: Reply | Answerer): this {
     this.standing.push({ matches, reply });
     return this;
   }
@@ -135,7 +138,8 @@ export class Aimock {
     this.arrivals.get(position)?.(received);
 
     const standing = this.standing.find(({ matches }) => matches(body));
-    const reply = standing?.reply ?? this.queue.shift() ?? NO_REPLY;
+    const always = typeof standing?.reply === "function" ? standing.reply(body, position) : standing?.reply;
+    const reply = always ?? this.queue.shift() ?? NO_REPLY;
     writeRaw(response, "raw" in reply ? reply : await this.worded(reply, json, String(position)));
   }
 

@@ -7,13 +7,17 @@ import type { ConversationStore } from "../../src/core/chat/conversation-store.t
 import type { SessionStore } from "../../src/core/chat/session-store.ts";
 import type { EndedTurn, NewTurn, RunningTurn, Turn } from "../../src/core/chat/turn.ts";
 import { randomIds } from "../../src/core/ids.ts";
+import type { ModelCall, UsageRow } from "../../src/core/ledger/model-call.ts";
+import type { UsageStore } from "../../src/core/ledger/usage-store.ts";
 import { MongoBackupSource, MongoBackupTarget } from "../../src/stores/mongo/backup.ts";
 import { MongoConversationStore } from "../../src/stores/mongo/conversation-store.ts";
 import { MongoSessionStore } from "../../src/stores/mongo/session-store.ts";
+import { MongoUsageStore } from "../../src/stores/mongo/usage-store.ts";
 import { SqliteBackupSource, SqliteBackupTarget } from "../../src/stores/sqlite/backup.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
+import { SqliteUsageStore } from "../../src/stores/sqlite/usage-store.ts";
 import { type MongoServer, openTestDatabase } from "./mongo.ts";
 import { openSqlite } from "./sqlite.ts";
 
@@ -21,6 +25,7 @@ import { openSqlite } from "./sqlite.ts";
 export interface BackupStore {
   readonly conversations: ConversationStore;
   readonly sessions: SessionStore;
+  readonly usage: UsageStore;
   readonly source: BackupSource;
   readonly target: BackupTarget;
   close(): Promise<void>;
@@ -37,6 +42,7 @@ export async function openSqliteBackupStore(): Promise<BackupStore> {
   return {
     conversations: new SqliteConversationStore(database),
     sessions: new SqliteSessionStore(database, SESSION_TTL_MS),
+    usage: new SqliteUsageStore(database),
     source: new SqliteBackupSource(snapshot),
     target: new SqliteBackupTarget(database),
     async close() {
@@ -54,6 +60,7 @@ export function mongoBackupStores(server: MongoServer): OpenBackupStore {
     return {
       conversations: new MongoConversationStore(database),
       sessions: new MongoSessionStore(database, SESSION_TTL_MS),
+      usage: new MongoUsageStore(database),
       source: new MongoBackupSource(database),
       target: new MongoBackupTarget(database),
       close,
@@ -87,11 +94,28 @@ export const STEP: Step = {
   firstTokenMs: 7,
 };
 
+/** A call that cost more than a JavaScript number holds exactly. */
+function call(changes: Partial<ModelCall> = {}): ModelCall {
+  return {
+    id: ids.next(),
+    operation: "reply",
+    provider: "p",
+    model: "m",
+    startedAt: T0 + 5,
+    durationMs: 40,
+    status: "ok",
+    usage: { inputTokens: 10, outputTokens: 2 ** 33, cachedInputTokens: 1 },
+    cost: 2n ** 53n + 1n,
+    ...changes,
+  };
+}
+
 /** Begins a turn, and its conversation when there is none. */
 export async function begin(
   store: ConversationStore,
   conversationId: string,
   changes: Partial<NewTurn> = {},
+  calls: readonly ModelCall[] = [],
 ): Promise<RunningTurn> {
   const owner = changes.owner ?? "ann";
   const outcome = await store.beginTurn(
@@ -107,6 +131,7 @@ export async function begin(
       ...changes,
     },
     { id: conversationId, owner, title: `About ${conversationId}`, createdAt: T0 },
+    calls,
   );
   if (outcome.type !== "begun") throw new Error(`begun was expected, not ${outcome.type}`);
   return outcome.turn;
@@ -129,12 +154,15 @@ async function fail(store: ConversationStore, turn: RunningTurn): Promise<void> 
 /** Every kind of turn, two owners, sessions, and a conversation longer than any page. Returns its owners. */
 export async function fill({ conversations: store, sessions }: BackupStore): Promise<string[]> {
   const first = ids.next();
-  const withSteps = await begin(store, first, { idempotencyKey: "k1", platform: "telegram" });
-  await store.saveStep(withSteps, withSteps.lease.holder, 0, STEP, T0 + 10);
+  const user = { platform: "telegram", userId: "7" };
+  const open = call({ status: "open", durationMs: undefined, usage: undefined, cost: undefined });
+  const title = { ...open, id: ids.next(), operation: "title" as const };
+  const withSteps = await begin(store, first, { idempotencyKey: "k1", ...user }, [open, title]);
+  await store.saveStep(withSteps, withSteps.lease.holder, 0, STEP, T0 + 10, [call({ id: open.id }), call()]);
   await complete(store, withSteps);
   await fail(store, await begin(store, first));
   await complete(store, await begin(store, first));
-  await store.setTitle(first, "Lisbon ☂");
+  await store.setTitle({ conversationId: first, seq: 1 }, "Lisbon ☂");
   await sessions.bind("telegram:1", first, T0);
 
   await fail(store, await begin(store, ids.next(), { owner: "bob", idempotencyKey: "k1" }));
@@ -142,7 +170,10 @@ export async function fill({ conversations: store, sessions }: BackupStore): Pro
   const long = ids.next();
   for (let count = 0; count < 120; count++) await complete(store, await begin(store, long), `Reply ${count}`);
 
-  const running = await begin(store, ids.next(), { idempotencyKey: "running" });
+  const running = await begin(store, ids.next(), { idempotencyKey: "running" }, [
+    call(),
+    { ...open, id: ids.next() },
+  ]);
   await store.saveStep(running, running.lease.holder, 0, STEP, T0 + 10);
   await sessions.bind("telegram:2", running.conversationId, T0 + 5);
   return ["ann", "bob"];
@@ -158,8 +189,13 @@ export async function everything({ conversations: store, source }: BackupStore, 
     }
   }
   const sessions = [];
-  for await (const record of source.records()) if (record.type === "session") sessions.push(record.session);
-  return { seen, sessions };
+  const rows: UsageRow[] = [];
+  for await (const record of source.records()) {
+    if (record.type === "session") sessions.push(record.session);
+    if (record.type === "usage") rows.push(record.row);
+  }
+  rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return { seen, sessions, rows };
 }
 
 export function asRestored(turn: Turn): EndedTurn {

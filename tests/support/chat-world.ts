@@ -8,6 +8,9 @@ import type { SessionMetadata } from "../../src/core/chat/session.ts";
 import type { SessionStore } from "../../src/core/chat/session-store.ts";
 import { type TurnResult, TurnRunner, type TurnRunnerSettings } from "../../src/core/chat/turn-runner.ts";
 import type { RequestContext } from "../../src/core/context.ts";
+import { metered } from "../../src/core/ledger/metered-model.ts";
+import { PriceList } from "../../src/core/ledger/price-list.ts";
+import { PRICES } from "../../src/core/ledger/prices.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
 import { UNOBSERVED } from "../../src/core/turn-observer.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
@@ -95,7 +98,8 @@ export class ChatWorld {
     const sessions = new SqliteSessionStore(database, SESSION_TTL_MS);
     const runner = new TurnRunner({
       store,
-      model,
+      model: metered(model),
+      prices: new PriceList(PRICES),
       tools: new ToolRegistry(tools),
       clock,
       ids,

@@ -30,6 +30,12 @@ export class FakeClock implements Clock {
     return promise;
   }
 
+  after(ms: number, action: () => void): () => void {
+    const sleeper = { at: this.#now + ms, wake: action };
+    this.#sleepers.add(sleeper);
+    return () => void this.#sleepers.delete(sleeper);
+  }
+
   get sleeping(): number {
     return this.#sleepers.size;
   }

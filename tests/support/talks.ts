@@ -5,6 +5,8 @@ import { callJson } from "./twirp.ts";
 
 /** Callers that repeat a message with its key until it is answered, and callers that try once. */
 const CALLERS = { keyed: 6, once: 2 };
+/** Answers between two strikes, at least. */
+const PROGRESS = CALLERS.keyed + CALLERS.once;
 
 export interface Disaster {
   /** The URL of a server to call next; while it is away, that of one to come. */
@@ -46,6 +48,7 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
   let over: Promise<unknown> = Promise.resolve();
   let done = false;
   let calls = 0;
+  let answers = 0;
   let atWork = 0;
 
   /** One try of one call: undefined when it got no answer, or one that says to try again. */
@@ -53,7 +56,10 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
     calls++;
     try {
       const { status, body } = await callJson<Reply>(url(), method, request);
-      if (status === 200) return body;
+      if (status === 200) {
+        answers++;
+        return body;
+      }
       if (status === 503 || status === 409) return undefined;
       throw new Error(`${method} answered ${status} ${JSON.stringify(body)}`);
     } catch (error) {
@@ -105,6 +111,9 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
     for (let count = 0; count < strikes; count++) {
       // Sometimes before the turns of the last strike are taken over, sometimes long after.
       await delay(50 + random() * 1_000);
+      // On a slow machine a turn may else be interrupted so often that it is given up.
+      const enough = answers + PROGRESS;
+      while (answers < enough) await delay(10);
       if (calls > 0) atWork++;
       over = strike();
       await over;

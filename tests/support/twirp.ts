@@ -34,13 +34,15 @@ export async function decodeResponse(method: MethodInfo, response: Response): Pr
   return type.fromJsonString(new TextDecoder().decode(body));
 }
 
+/** @param method of ChatService, or with its service: `acai.stats.StatsService/GetUsage`. */
 export function post(
   baseUrl: string,
   method: string,
   body: Uint8Array<ArrayBuffer> | string,
   headers: Record<string, string> = { "content-type": "application/json" },
 ): Promise<Response> {
-  return fetch(`${baseUrl}/twirp/acai.chat.ChatService/${method}`, { method: "POST", body, headers });
+  const path = method.includes("/") ? method : `acai.chat.ChatService/${method}`;
+  return fetch(`${baseUrl}/twirp/${path}`, { method: "POST", body, headers });
 }
 
 /** Calls a method with JSON, as most people would; the answer as it is on the wire. */

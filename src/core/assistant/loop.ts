@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { UserLocale } from "../context.ts";
 import { untilAborted } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
+import type { CallRecorder } from "../model/call-recorder.ts";
 import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
 import type { TokenUsage } from "../model/usage.ts";
@@ -30,6 +31,8 @@ export interface AssistantRun {
   readonly clock: Clock;
   readonly log: Logger;
   readonly observer: Pick<RunObserver, "toolCall">;
+  /** Takes down the model calls. */
+  readonly calls?: CallRecorder;
 }
 
 export type AssistantEvent =
@@ -43,8 +46,11 @@ export type AssistantEvent =
    * made: when it is written now, a crash in between can be told from one before.
    */
   | { readonly type: "step_pending"; readonly index: number; readonly step: Step }
-  /** The step at `index` is whole: its model call and all its tool calls are finished. */
-  | { readonly type: "step_done"; readonly index: number; readonly step: Step }
+  /**
+   * The step at `index` is whole: its model call and all its tool calls are finished.
+   * `isLast`: no other model call follows.
+   */
+  | { readonly type: "step_done"; readonly index: number; readonly step: Step; readonly isLast: boolean }
   /** The last event. */
   | { readonly type: "reply"; readonly content: string };
 
@@ -72,15 +78,13 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
           }
           steps[index] = yield* runTools(run, step);
         }
-        yield { type: "step_done", index, step: steps[index] as Step };
+        yield stepDone(run, steps);
         break;
       }
       case "run_tools": {
-        const index = steps.length - 1;
-        yield { type: "step_started", index };
-        const step = yield* runTools(run, withUnknownOutcomes(run, next.step));
-        steps[index] = step;
-        yield { type: "step_done", index, step };
+        yield { type: "step_started", index: steps.length - 1 };
+        steps[steps.length - 1] = yield* runTools(run, withUnknownOutcomes(run, next.step));
+        yield stepDone(run, steps);
         break;
       }
       case "reply":
@@ -90,6 +94,12 @@ export async function* runAssistant(run: AssistantRun): AsyncGenerator<Assistant
         throw next.error;
     }
   }
+}
+
+function stepDone(run: AssistantRun, steps: readonly Step[]): AssistantEvent {
+  const index = steps.length - 1;
+  const isLast = nextStep(steps, run.stopWhen).type !== "call_model";
+  return { type: "step_done", index, step: steps[index] as Step, isLast };
 }
 
 async function* callModel(
@@ -109,6 +119,7 @@ async function* callModel(
     messages: [...run.messages, ...steps.flatMap(stepMessages)],
     tools: offerTools ? run.tools.definitions : [],
     locale: run.user.locale,
+    calls: run.calls,
   };
   for await (const event of untilAborted(model.stream(request, signal), signal)) {
     firstTokenMs ??= clock.now() - startedAt;

@@ -1,12 +1,28 @@
 import type { UserLocale } from "../context.ts";
 
+/** How time zones name days; making a format costs more than the rest of a prompt. */
+const formats = new Map<string, { date: Intl.DateTimeFormat; weekday: Intl.DateTimeFormat }>();
+const MAX_FORMATS = 1_000;
+
+function formatsOf(timeZone: string) {
+  const known = formats.get(timeZone);
+  if (known) return known;
+  // There are fewer zones than that, but for the ways to write offsets.
+  if (formats.size >= MAX_FORMATS) formats.clear();
+  const made = {
+    date: new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }),
+    weekday: new Intl.DateTimeFormat("en", { timeZone, weekday: "long" }),
+  };
+  formats.set(timeZone, made);
+  return made;
+}
+
 /** Tells the model who it is, what day it is for the user, and how to use its tools. */
 export function systemPrompt(now: number, { timezone, locale }: UserLocale): string {
-  const date = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" }).format(now);
-  const weekday = new Intl.DateTimeFormat("en", { timeZone: timezone, weekday: "long" }).format(now);
+  const { date, weekday } = formatsOf(timezone);
   return `You are Parley, a helpful, accurate assistant.
 
-Current date: ${date} (${weekday})
+Current date: ${date.format(now)} (${weekday.format(now)})
 Time zone: ${timezone}
 Locale: ${locale}
 

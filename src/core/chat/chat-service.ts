@@ -153,6 +153,7 @@ export class ChatService {
       requestHash: digest(method, conversationId, session.key ?? "", content),
       userLocale: session.userLocale,
       platform: session.platform,
+      userId: session.userId,
       user: { messageId: ids.next(), content, createdAt },
       createdAt,
     };

@@ -15,6 +15,7 @@ export interface Session {
   /** Absent when the metadata has only a time zone or locale. */
   readonly key?: string;
   readonly platform?: string;
+  readonly userId?: string;
   readonly userLocale: UserLocale;
 }
 
@@ -57,7 +58,7 @@ export function readSession(
       "is required: platform, user_id and chat_id together name the session",
     );
   }
-  return { key: digest("session", owner, platform, userId, chatId), platform, userLocale };
+  return { key: digest("session", owner, platform, userId, chatId), platform, userId, userLocale };
 }
 
 function readTimezone(text: string): string {

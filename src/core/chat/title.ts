@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { deadline, untilAborted } from "../deadline.ts";
 import { AppError } from "../errors.ts";
+import type { CallRecorder } from "../model/call-recorder.ts";
 import type { LanguageModel, ModelMessage } from "../model/language-model.ts";
 
 /** In code points. */
@@ -26,6 +27,7 @@ export async function generateTitle(
   locale: string,
   clock: Clock,
   signal: AbortSignal,
+  calls?: CallRecorder,
 ): Promise<string> {
   const timeout = deadline(
     clock,
@@ -40,7 +42,7 @@ export async function generateTitle(
     ];
     let text = "";
     let complete = false;
-    const request = { operation: "title" as const, messages, tools: [], locale };
+    const request = { operation: "title" as const, messages, tools: [], locale, calls };
     for await (const event of untilAborted(model.stream(request, timeout.signal), timeout.signal)) {
       if (event.type === "text_delta") text += event.text;
       if (event.type === "finish") complete = event.reason === "stop";

@@ -3,14 +3,14 @@ import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
 import type { Step } from "../assistant/step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
-import type { Clock } from "../clock.ts";
 import { deadline } from "../deadline.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { IdGenerator } from "../ids.ts";
+import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
 import type { RunObserver } from "../turn-observer.ts";
-import type { ConversationStore } from "./conversation-store.ts";
+import type { ConversationStore, PlacedStep } from "./conversation-store.ts";
 import { loadHistory } from "./history.ts";
 import { type ExecutionResult, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
@@ -25,11 +25,10 @@ export interface TurnSettings {
   readonly historyTokens: number;
 }
 
-export interface TurnExecutionDeps {
+export interface TurnExecutionDeps extends CallLogDeps {
   readonly store: ConversationStore;
   readonly model: LanguageModel;
   readonly tools: ToolRegistry;
-  readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly settings: TurnSettings;
 }
@@ -41,12 +40,14 @@ class LeaseLost extends Error {}
 
 /**
  * Runs a turn that this process holds to its end, writing down each step before the next model
- * call. A failure of the assistant ends the turn as `failed`.
+ * call, and the last one with the end. A failure of the assistant ends the turn as `failed`.
  *
+ * @param calls takes down those of the model.
  * @throws AppError when the store fails even in that: the turn is then left to its lease.
  */
 export async function executeTurn(
   turn: RunningTurn,
+  calls: CallLog,
   deps: TurnExecutionDeps,
   observer: RunObserver,
   stop: AbortSignal,
@@ -54,9 +55,13 @@ export async function executeTurn(
 ): Promise<ExecutionResult> {
   const { clock, settings, store } = deps;
   const holder = turn.lease.holder;
+  /** What comes after it is the turn's end, which takes it along. */
+  let lastStep: PlacedStep | undefined;
   const end = async (outcome: Exclude<TurnState, { state: "running" }>): Promise<ExecutionResult> => {
     const now = clock.now();
-    if (!(await store.endTurn(turn, holder, outcome, now))) return { type: "lost" };
+    calls.close("reply");
+    const ended = await calls.carry((made) => store.endTurn(turn, holder, outcome, now, made, lastStep));
+    if (!ended) return { type: "lost" };
     const { state: _, lease: __, ...base } = turn;
     return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
   };
@@ -66,9 +71,8 @@ export async function executeTurn(
     return end({ state: "failed", error: toTurnError(error) });
   }
 
-  const lease = keepLease(turn, deps, log);
-  const ended = AbortSignal.any([stop, lease.lost]);
-  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), ended);
+  const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
+  const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
     const history = await loadHistory(store, turn, settings.historyTokens);
     const stopWhen = [stepLimit(settings.maxRounds)];
@@ -87,8 +91,19 @@ export async function executeTurn(
       clock,
       log,
       observer,
+      calls: calls.recorder("reply"),
     };
-    const save = (index: number, step: Step) => store.saveStep(turn, holder, index, step, clock.now());
+    const save = async (event: StepEvent): Promise<boolean> => {
+      if (event.type === "step_done") {
+        if (event.isLast) {
+          lastStep = event;
+          return true;
+        }
+        calls.announce("reply");
+      }
+      const { index, step } = event;
+      return calls.carry((made) => store.saveStep(turn, holder, index, step, clock.now(), made));
+    };
     const content = await takeSteps(runAssistant(run), save, observer);
     if (content === undefined) return { type: "lost" };
     const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
@@ -106,8 +121,12 @@ export async function executeTurn(
   } finally {
     timeout.clear();
     lease.release();
+    calls.close("reply");
   }
 }
+
+/** A step to be written down. */
+type StepEvent = Extract<AssistantEvent, { readonly step: Step }>;
 
 /**
  * Has each step of the assistant saved before the next one begins.
@@ -117,7 +136,7 @@ export async function executeTurn(
  */
 async function takeSteps(
   events: AsyncGenerator<AssistantEvent, void, void>,
-  save: (index: number, step: Step) => Promise<boolean>,
+  save: (event: StepEvent) => Promise<boolean>,
   observer: Pick<RunObserver, "step">,
 ): Promise<string | undefined> {
   const next = async (): Promise<AssistantEvent> => {
@@ -129,7 +148,7 @@ async function takeSteps(
     for (;;) {
       const event = await next();
       if (event.type !== "step_pending" && event.type !== "step_done") continue;
-      if (!(await save(event.index, event.step))) return undefined;
+      if (!(await save(event))) return undefined;
       if (event.type === "step_done") return event.step;
     }
   };
@@ -152,24 +171,33 @@ function timeoutError(ms: number): AppError {
   );
 }
 
-/** Renews the turn's lease until it is released; `lost` aborts when another holder has the turn. */
-function keepLease(turn: RunningTurn, { store, clock, settings }: TurnExecutionDeps, log: Logger) {
-  const lost = new AbortController();
-  const released = new AbortController();
-  const renew = async () => {
-    for (;;) {
-      await clock.sleep(settings.leaseMs / 3, released.signal);
-      try {
-        const expiresAt = clock.now() + settings.leaseMs;
-        if (await store.renewLease(turn, turn.lease.holder, expiresAt)) continue;
-        lost.abort(new LeaseLost());
-        return;
-      } catch (error) {
+/** Renews the turn's lease until it is released; calls `onLost` when another holder has the turn. */
+function keepLease(
+  turn: RunningTurn,
+  { store, clock, settings }: TurnExecutionDeps,
+  onLost: () => void,
+  log: Logger,
+) {
+  let released = false;
+  let cancel: () => void;
+  const renewLater = () => {
+    if (!released) cancel = clock.after(settings.leaseMs / 3, renew);
+  };
+  const renew = () => {
+    store.renewLease(turn, turn.lease.holder, clock.now() + settings.leaseMs).then(
+      (renewed) => (renewed ? renewLater() : onLost()),
+      (error) => {
         // Every write checks the holder, so going on is safe; the next renewal may succeed.
         log.warn({ err: error }, "A turn's lease could not be renewed");
-      }
-    }
+        renewLater();
+      },
+    );
   };
-  renew().catch(() => undefined);
-  return { lost: lost.signal, release: () => released.abort() };
+  renewLater();
+  return {
+    release() {
+      released = true;
+      cancel();
+    },
+  };
 }

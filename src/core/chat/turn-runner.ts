@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts";
 import { digest, type Id } from "../ids.ts";
+import { type AnnouncedCalls, CallLog, firstCalls } from "../ledger/call-log.ts";
+import type { ModelCall } from "../ledger/model-call.ts";
 import type { Logger } from "../logger.ts";
-import type { LanguageModel } from "../model/language-model.ts";
-import { withOrigin } from "../model/with-origin.ts";
 import type { TurnObserver } from "../turn-observer.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -45,6 +45,22 @@ interface Settled {
   readonly turn: EndedTurn;
   readonly title?: string;
 }
+
+/** A turn that this process has just begun: its conversation, and the calls that were taken down with it. */
+interface Begun {
+  readonly conversation: Conversation;
+  readonly announced: AnnouncedCalls;
+}
+
+/** A title in the making. */
+interface Naming {
+  readonly title: Promise<string | undefined>;
+  /** Nobody waits for it any more. */
+  stop(): void;
+}
+
+/** Made once: an error takes down where it was made, which takes its time. */
+const TURN_IS_OVER = new Error("The turn is over");
 
 /** Messages that may wait for one conversation in one process. */
 const MAX_WAITING = 100;
@@ -147,11 +163,13 @@ export class TurnRunner {
     const run = async () => {
       for (;;) {
         if (this.#draining) throw stoppingError();
-        const begin = await store.beginTurn({ ...request.turn, lease: this.#newLease() }, request.ifMissing);
+        const turn = { ...request.turn, lease: this.#newLease() };
+        const announced = firstCalls(this.#deps, turn.lease.holder);
+        const begin = await store.beginTurn(turn, request.ifMissing, Object.values(announced));
         switch (begin.type) {
           case "begun":
             waited();
-            return this.#resultOf(await this.#run(begin.turn, log, begin.conversation));
+            return this.#resultOf(await this.#run(begin.turn, log, { ...begin, announced }));
           case "duplicate":
             waited();
             return this.#attach(begin.turn, request.turn.requestHash, log);
@@ -201,68 +219,83 @@ export class TurnRunner {
   }
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
-  async #run(turn: RunningTurn, log: Logger, known?: Conversation): Promise<Settled> {
-    const { settings, clock, observer } = this.#deps;
-    const noTitle = new AbortController();
-    const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
-    const { conversationId, id: turnId, platform } = turn;
-    const model = withOrigin(this.#deps.model, { conversationId, turnId, platform });
-    const turnLog = log.child({ conversation_id: conversationId, turn_id: turnId });
-    const seen = observer.begin(turn, turnLog);
-    let title: Promise<string | undefined> | undefined;
+  async #run(turn: RunningTurn, log: Logger, begun?: Begun): Promise<Settled> {
+    const { settings, clock, store } = this.#deps;
+    const turnLog = log.child({ conversation_id: turn.conversationId, turn_id: turn.id });
+    const observer = this.#deps.observer.begin(turn, turnLog);
+    const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
+    const calls = new CallLog(this.#deps, turn.lease.holder, write, observer, begun?.announced);
+    const naming = observer.beside(() => this.#giveTitle(turn, begun?.conversation, calls, turnLog));
     try {
-      const result = await seen.run(() => {
-        title = this.#giveTitle(turn, known, model, signal, turnLog);
-        return executeTurn(turn, { ...this.#deps, model }, seen, this.#stop.signal, turnLog);
+      const result = await observer.run(() => {
+        const execution = executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog);
+        return execution.finally(() => calls.finish(turnLog));
       });
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") noTitle.abort();
-        return { turn: result.turn, title: await title };
+        if (result.turn.state === "failed") naming.stop();
+        return { turn: result.turn, title: await naming.title };
       }
       const until = clock.now() + settings.timeoutMs + settings.leaseMs;
       const settled = await this.#settle(turn, until, log);
       if (!settled) throw busyError();
       return settled;
     } finally {
-      noTitle.abort();
+      naming.stop();
+      await naming.title;
     }
   }
 
   /**
    * The conversation's title, named by the model if it has none of its own yet. Never rejects: what
-   * was cut from the message stays, for good when the model has failed; when `signal` aborts, until
-   * the next turn. Undefined when the store can't tell.
+   * was cut from the message stays, for good when the model has failed; after a stop, until the next
+   * turn. Undefined when the store can't tell.
    */
-  async #giveTitle(
+  #giveTitle(turn: RunningTurn, known: Conversation | undefined, calls: CallLog, log: Logger): Naming {
+    if (known?.titleState === "final") return { title: Promise.resolve(known.title), stop: () => undefined };
+    const noTitle = new AbortController();
+    const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
+    const name = async () => {
+      let title = known?.title;
+      try {
+        const conversation =
+          known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
+        title = conversation?.title;
+        if (conversation?.titleState !== "pending") return title;
+        return await this.#nameConversation(turn, conversation.title, calls, signal, log);
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
+        return title;
+      }
+    };
+    return { title: name(), stop: () => noTitle.abort(TURN_IS_OVER) };
+  }
+
+  async #nameConversation(
     turn: RunningTurn,
-    known: Conversation | undefined,
-    model: LanguageModel,
+    cutTitle: string,
+    calls: CallLog,
     signal: AbortSignal,
     log: Logger,
-  ): Promise<string | undefined> {
-    const { clock, store } = this.#deps;
-    let title = known?.title;
+  ): Promise<string> {
+    const { clock, model, store } = this.#deps;
+    const { locale } = turn.userLocale;
+    const recorder = calls.recorder("title");
     try {
-      const conversation = known ?? (await store.findConversation(turn.owner, turn.conversationId));
-      title = conversation?.title;
-      if (conversation?.titleState !== "pending") return title;
-      const named = await generateTitle(
-        model,
-        turn.user.content,
-        turn.userLocale.locale,
-        clock,
-        signal,
-      ).catch((error) => {
-        signal.throwIfAborted();
-        log.warn({ err: error }, "The model gave no title; it is cut from the message");
-        return conversation.title;
-      });
-      await store.setTitle(turn.conversationId, named);
-      return named;
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
+      const title = await generateTitle(model, turn.user.content, locale, clock, signal, recorder).catch(
+        (error) => {
+          signal.throwIfAborted();
+          log.warn({ err: error }, "The model gave no title; it is cut from the message");
+          return cutTitle;
+        },
+      );
+      calls.close("title");
+      const write = (made: readonly ModelCall[]) => store.setTitle(turn, title, made);
+      await (calls.isOver ? calls.carry(write) : write([]));
       return title;
+    } finally {
+      calls.close("title");
+      if (calls.isOver) await calls.finish(log);
     }
   }
 

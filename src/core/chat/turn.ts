@@ -56,6 +56,7 @@ export interface TurnBase extends TurnRef {
   readonly userLocale: UserLocale;
   /** As in SessionMetadata, where it was given. */
   readonly platform?: string;
+  readonly userId?: string;
   readonly user: StoredMessage;
   readonly steps: readonly Step[];
   /** How often a run of this turn was begun: more than once after crashes. */

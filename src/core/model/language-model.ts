@@ -1,3 +1,4 @@
+import type { CallRecorder } from "./call-recorder.ts";
 import type { TokenUsage } from "./usage.ts";
 
 /**
@@ -18,14 +19,14 @@ export interface LanguageModel {
 
 export interface ModelRequest {
   /** What the call is for; providers may not answer differently, but meters tell them apart. */
-  readonly operation: "reply" | "title";
+  readonly operation: ModelOperation;
   readonly messages: readonly ModelMessage[];
   /** Tools that the model may call; empty means that it must answer in text. */
   readonly tools: readonly ToolDefinition[];
   /** The user's, for a model that words dates and units itself. */
   readonly locale: string;
-  /** Whom the call is for, as far as that is known: for meters and traces. */
-  readonly origin?: CallOrigin;
+  /** Takes down the calls that are made for this request. */
+  readonly calls?: CallRecorder;
   /**
    * Called at each sign of life while the answer is in the making. There may be many before the first
    * event: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
@@ -33,14 +34,8 @@ export interface ModelRequest {
   readonly onProgress?: () => void;
 }
 
-/** Whom a call of the model is made for. */
-export interface CallOrigin {
-  readonly conversationId: string;
-  readonly turnId: string;
-  /** As in SessionMetadata, where it was given. */
-  readonly platform?: string;
-  readonly userId?: string;
-}
+export const MODEL_OPERATIONS = ["reply", "title"] as const;
+export type ModelOperation = (typeof MODEL_OPERATIONS)[number];
 
 export type ModelMessage =
   | { readonly role: "system"; readonly content: string }

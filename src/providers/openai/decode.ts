@@ -1,6 +1,6 @@
 import type { ModelEvent, ModelToolCall } from "../../core/model/language-model.ts";
 import { modelError } from "../../core/model/model-errors.ts";
-import type { TokenUsage } from "../../core/model/usage.ts";
+import { MAX_TOKENS, type TokenUsage } from "../../core/model/usage.ts";
 import { isJsonObject } from "./json.ts";
 
 /** What servers really send of OpenAI's `chat.completion.chunk`: any field may be missing or null. */
@@ -82,14 +82,22 @@ export async function* decode(
 }
 
 function decodeUsage(usage: WireUsage | null | undefined): TokenUsage | undefined {
-  if (typeof usage?.prompt_tokens !== "number" || typeof usage.completion_tokens !== "number")
-    return undefined;
+  const inputTokens = count(usage?.prompt_tokens);
+  const outputTokens = count(usage?.completion_tokens);
+  if (inputTokens === undefined || outputTokens === undefined) return undefined;
   return {
-    inputTokens: usage.prompt_tokens,
-    outputTokens: usage.completion_tokens,
-    cachedInputTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-    reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+    inputTokens,
+    outputTokens,
+    cachedInputTokens: count(usage?.prompt_tokens_details?.cached_tokens),
+    reasoningTokens: count(usage?.completion_tokens_details?.reasoning_tokens),
   };
+}
+
+/** A number of tokens, if it can be one. */
+function count(value: number | null | undefined): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKENS
+    ? Number(value)
+    : undefined;
 }
 
 interface OpenCall {

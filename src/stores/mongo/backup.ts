@@ -8,6 +8,8 @@ import type {
   StoredSession,
 } from "../../backup/ports.ts";
 import type { Conversation } from "../../core/chat/conversation.ts";
+import { type HeldCall, mergeUsage } from "../../core/ledger/merge-usage.ts";
+import type { UsageRow } from "../../core/ledger/model-call.ts";
 import type { MongoDatabase } from "./client.ts";
 import {
   type ConversationDocument,
@@ -21,6 +23,9 @@ import {
   toTurn,
   turnDocumentId,
 } from "./documents.ts";
+
+import { CALLS, heldCalls, MongoLedger } from "./ledger.ts";
+import { toUsageRow, type UsageRowDocument } from "./usage-documents.ts";
 
 /** Documents of one read of conversations or sessions, which are small, and of one deletion. */
 const PAGE = 1_000;
@@ -48,12 +53,14 @@ export class MongoBackupSource implements BackupSource {
   readonly #conversations: Collection<ConversationDocument>;
   readonly #turns: Collection<TurnDocument>;
   readonly #sessions: Collection<SessionDocument>;
+  readonly #rows: Collection<UsageRowDocument>;
 
   constructor(database: MongoDatabase) {
     this.#database = database;
     this.#conversations = database.db.collection("conversations");
     this.#turns = database.db.collection("turns");
     this.#sessions = database.db.collection("sessions");
+    this.#rows = database.db.collection("usage");
   }
 
   async countTurns(): Promise<number> {
@@ -66,6 +73,26 @@ export class MongoBackupSource implements BackupSource {
       const session = { key: _id, conversationId: conversation_id, expiresAt: expires_at.getTime() };
       yield { type: "session", session };
     }
+    yield* this.#usage();
+  }
+
+  /**
+   * What turns hold of their calls is read before the rows of the ledger: so nothing is missed that is on
+   * its way from there to here.
+   */
+  async *#usage(): AsyncGenerator<BackupRecord> {
+    const held: HeldCall[] = [];
+    for (const filter of [{ state: "running" as const }, { usage_due: true as const }]) {
+      const turns = await this.#database.run((signal) =>
+        this.#turns.find(filter, { projection: CALLS, signal }).toArray(),
+      );
+      held.push(...turns.flatMap(heldCalls));
+    }
+    for await (const row of mergeUsage(held, this.#ledger())) yield { type: "usage", row };
+  }
+
+  async *#ledger(): AsyncGenerator<UsageRow> {
+    for await (const row of this.#byKey(this.#rows)) yield toUsageRow(row);
   }
 
   async *#whole(conversation: ConversationDocument): AsyncGenerator<BackupRecord> {
@@ -96,7 +123,9 @@ export class MongoBackupSource implements BackupSource {
     return this.#database.run((signal) => this.#turns.findOne(filter, { sort: { seq: -1 }, signal }));
   }
 
-  async *#byKey<T extends ConversationDocument | SessionDocument>(collection: Collection<T>) {
+  async *#byKey<T extends ConversationDocument | SessionDocument | UsageRowDocument>(
+    collection: Collection<T>,
+  ) {
     const all = collection as unknown as Collection<{ _id: string }>;
     let after: string | undefined = "";
     while (after !== undefined) {
@@ -116,12 +145,14 @@ export class MongoBackupTarget implements BackupTarget {
   readonly #conversations: Collection<ConversationDocument>;
   readonly #turns: Collection<TurnDocument>;
   readonly #sessions: Collection<SessionDocument>;
+  readonly #ledger: MongoLedger;
 
   constructor(database: MongoDatabase) {
     this.#database = database;
     this.#conversations = database.db.collection("conversations");
     this.#turns = database.db.collection("turns");
     this.#sessions = database.db.collection("sessions");
+    this.#ledger = new MongoLedger(database);
   }
 
   async isEmpty(): Promise<boolean> {
@@ -130,21 +161,25 @@ export class MongoBackupTarget implements BackupTarget {
         this.#conversations.findOne({}, { signal }),
         this.#turns.findOne({}, { signal }),
         this.#sessions.findOne({}, { signal }),
+        this.#ledger.rows.findOne({}, { signal }),
       ]);
       return found.every((document) => document === null);
     });
   }
 
   async clear(): Promise<void> {
+    await this.#clear(this.#ledger.hours);
+    await this.#clear(this.#ledger.rows);
     await this.#clear(this.#sessions);
     await this.#clear(this.#turns);
     await this.#clear(this.#conversations);
   }
 
-  async insert({ conversations, turns, sessions }: RestoreBatch): Promise<void> {
+  async insert({ conversations, turns, sessions, usage }: RestoreBatch): Promise<void> {
     await this.#insert(this.#conversations, conversations.map(conversationDocument));
     await this.#insert(this.#turns, turns.map(turnDocument));
     await this.#insert(this.#sessions, sessions.map(sessionDocument));
+    await this.#ledger.insert(usage);
   }
 
   /** In pages, as each has to be done within the time of one call. */
@@ -196,6 +231,7 @@ function turnDocument({ turn, isLast }: RestoredTurn): TurnDocument {
     user: toMessageDocument(turn.user),
     user_locale: turn.userLocale,
     platform: turn.platform,
+    user_id: turn.userId,
     steps: turn.steps.map(toStepDocument),
     state: turn.state,
     ...(turn.state === "completed"

@@ -25,7 +25,7 @@ export interface MongoOptions extends Pick<MongoClientOptions, "maxPoolSize" | "
 }
 
 /** MongoDB's `DuplicateKey`. */
-const DUPLICATE_KEY = 11_000;
+export const DUPLICATE_KEY = 11_000;
 /** Writes that the schema forbids: MongoDB's `DocumentValidationFailure`, and DocumentDB's code for it. */
 const REFUSED = new Set<unknown>([DUPLICATE_KEY, 121, 525_074_461]);
 /** Of a call's time, what one step of the driver may take: so its error, which says more, comes first. */

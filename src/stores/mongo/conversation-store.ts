@@ -5,9 +5,15 @@ import {
   conversationNotFound,
   type NewConversation,
 } from "../../core/chat/conversation.ts";
-import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type {
+  BeginOutcome,
+  ConversationStore,
+  ListPosition,
+  PlacedStep,
+} from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
+import type { ModelCall } from "../../core/ledger/model-call.ts";
 import { insert, isAnswerLost, type MongoDatabase, repeatable } from "./client.ts";
 import {
   type ConversationDocument,
@@ -23,6 +29,7 @@ import {
   toStepDocument,
   toTurn,
 } from "./documents.ts";
+import { toCallDocument } from "./usage-documents.ts";
 
 /**
  * Conversations in MongoDB, without transactions. A turn is one document, and each of its changes one
@@ -53,7 +60,11 @@ export class MongoConversationStore implements ConversationStore {
     this.#turns = database.db.collection<TurnDocument>("turns");
   }
 
-  async beginTurn(turn: NewTurn, ifMissing?: NewConversation): Promise<BeginOutcome> {
+  async beginTurn(
+    turn: NewTurn,
+    ifMissing?: NewConversation,
+    calls: readonly ModelCall[] = [],
+  ): Promise<BeginOutcome> {
     return this.#database.run(async (signal) => {
       // Each round reads how things stand and tries one insert. When that is refused, or its answer is
       // lost, what there is now tells why: no error's text, which servers word differently.
@@ -73,16 +84,26 @@ export class MongoConversationStore implements ConversationStore {
         if (last?.state === "running") return { type: "busy", running: toRunningTurn(last) };
         if (last?.state === "failed" && !(await this.#supersede(last, signal))) continue;
 
-        const document = newTurnDocument(turn, last ?? undefined);
+        const made = calls.filter(
+          ({ operation }) => operation !== "title" || conversation.title_state === "pending",
+        );
+        const document = newTurnDocument(turn, last ?? undefined, made);
         if (await insert(this.#turns, document, signal)) return this.#begun(document, signal);
       }
     });
   }
 
-  async saveStep(ref: TurnRef, holder: string, index: number, step: Step, now: number): Promise<boolean> {
-    const noGap = index === 0 ? {} : { [`steps.${index - 1}`]: { $exists: true } };
-    return this.#updateHeld(ref, holder, noGap, {
+  async saveStep(
+    ref: TurnRef,
+    holder: string,
+    index: number,
+    step: Step,
+    now: number,
+    calls: readonly ModelCall[] = [],
+  ): Promise<boolean> {
+    return this.#updateHeld(ref, holder, noGapBefore(index), {
       $set: { [`steps.${index}`]: toStepDocument(step), updated_at: new Date(now) },
+      ...takingDown(calls),
     });
   }
 
@@ -91,18 +112,37 @@ export class MongoConversationStore implements ConversationStore {
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
+    calls: readonly ModelCall[] = [],
+    lastStep?: PlacedStep,
   ): Promise<boolean> {
     return this.#database.run(async (signal) => {
       const ended = await this.#change(
         ref,
-        { state: "running", "lease.holder": holder },
-        { $set: { ...outcomeFields(outcome), state: outcome.state, updated_at: new Date(now) } },
+        { state: "running", "lease.holder": holder, ...(lastStep && noGapBefore(lastStep.index)) },
+        {
+          $set: {
+            ...(lastStep && { [`steps.${lastStep.index}`]: toStepDocument(lastStep.step) }),
+            ...outcomeFields(outcome),
+            state: outcome.state,
+            updated_at: new Date(now),
+            usage_due: true,
+          },
+          ...takingDown(calls),
+        },
         (turn) => turn.state !== "running" && turn.lease.holder === holder,
         signal,
       );
       if (ended?.state === "completed") await this.#count(ended, signal);
       return ended !== undefined;
     });
+  }
+
+  async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
+    if (calls.length === 0) return;
+    const update = { $set: { usage_due: true as const }, ...takingDown(calls) };
+    await this.#database.run((signal) =>
+      repeatable(() => this.#turns.updateOne(address(ref), update), signal),
+    );
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -180,12 +220,13 @@ export class MongoConversationStore implements ConversationStore {
     });
   }
 
-  async setTitle(conversationId: Id, title: string): Promise<void> {
-    const filter = { _id: conversationId, title_state: "pending" as const };
+  async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
+    const filter = { _id: ref.conversationId, title_state: "pending" as const };
     const update = { $set: { title, title_state: "final" as const } };
-    await this.#database.run((signal) =>
-      repeatable(() => this.#conversations.updateOne(filter, update), signal),
-    );
+    await Promise.all([
+      this.recordCalls(ref, calls),
+      this.#database.run((signal) => repeatable(() => this.#conversations.updateOne(filter, update), signal)),
+    ]);
   }
 
   async ping(): Promise<void> {
@@ -207,7 +248,11 @@ export class MongoConversationStore implements ConversationStore {
 
   async #begun(turn: TurnDocument, signal: AbortSignal): Promise<BeginOutcome> {
     const conversation = toConversation(await this.#count(turn, signal));
-    return { type: "begun", turn: toRunningTurn(turn), conversation };
+    // As it was when the turn's calls were taken down: it may have got its title since.
+    const titleState = turn.calls?.some(({ operation }) => operation === "title")
+      ? "pending"
+      : conversation.titleState;
+    return { type: "begun", turn: toRunningTurn(turn), conversation: { ...conversation, titleState } };
   }
 
   /** Brings the conversation's sums up to this turn. */
@@ -307,6 +352,10 @@ export class MongoConversationStore implements ConversationStore {
 }
 
 /** Every access to one turn starts with this: with the shard key, then the index that finds it. */
+function noGapBefore(index: number) {
+  return index === 0 ? {} : { [`steps.${index - 1}`]: { $exists: true } };
+}
+
 function address({ conversationId, seq }: TurnRef) {
   return { conversation_id: conversationId, seq };
 }
@@ -319,6 +368,12 @@ function outcomeFields(outcome: Exclude<TurnState, { state: "running" }>): Parti
   return outcome.state === "completed"
     ? { reply: toMessageDocument(outcome.reply) }
     : { error: outcome.error };
+}
+
+/** The part of a turn's update that adds to the log of its calls. */
+function takingDown(calls: readonly ModelCall[]): UpdateFilter<TurnDocument> {
+  if (calls.length === 0) return {};
+  return { $push: { calls: { $each: calls.map(toCallDocument) } }, $inc: { calls_written: calls.length } };
 }
 
 function isBehind(conversation: ConversationDocument, last: TurnDocument): boolean {

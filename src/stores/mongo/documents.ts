@@ -13,8 +13,16 @@ import type {
 } from "../../core/chat/turn.ts";
 import type { UserLocale } from "../../core/context.ts";
 import type { Id } from "../../core/ids.ts";
+import type { ModelCall } from "../../core/ledger/model-call.ts";
 import type { FinishReason } from "../../core/model/language-model.ts";
-import type { TokenUsage } from "../../core/model/usage.ts";
+import {
+  type CallDocument,
+  toCallDocument,
+  toUsage,
+  toUsageDocument,
+  type UsageDocument,
+  type Whole,
+} from "./usage-documents.ts";
 
 // Names are snake_case, times are BSON dates. Ids are the core's own strings and not ObjectIds, so that
 // an id reads the same in a URL, a log, a backup and the mongo shell, and comes back as it was given.
@@ -47,7 +55,14 @@ export interface TurnDocument {
   user: MessageDocument;
   user_locale: UserLocale;
   platform?: string;
+  user_id?: string;
   steps: StepDocument[];
+  /** What was said of its model calls, as a log, until that is in the ledger: see ledger.ts. */
+  calls?: CallDocument[];
+  /** How many entries the log has ever had. */
+  calls_written?: number;
+  /** The log has something for the ledger, once the turn has ended. */
+  usage_due?: true;
   state: TurnState["state"];
   reply?: MessageDocument;
   error?: TurnError;
@@ -99,16 +114,6 @@ interface ToolCallDocument {
   duration_ms?: number;
 }
 
-interface UsageDocument {
-  input_tokens: number;
-  output_tokens: number;
-  cached_input_tokens: number;
-  reasoning_tokens: number;
-}
-
-/** T with no key left out, so that a field new in T has to be mapped too. */
-type Whole<T> = { [Key in keyof Required<T>]: T[Key] };
-
 export function newConversationDocument(conversation: NewConversation): ConversationDocument {
   const createdAt = new Date(conversation.createdAt);
   return {
@@ -137,7 +142,11 @@ export function toConversation(document: ConversationDocument): Whole<Conversati
 }
 
 /** The turn after `last`, or a conversation's first. */
-export function newTurnDocument(turn: NewTurn, last: TurnDocument | undefined): TurnDocument {
+export function newTurnDocument(
+  turn: NewTurn,
+  last: TurnDocument | undefined,
+  calls: readonly ModelCall[],
+): TurnDocument {
   const createdAt = new Date(turn.createdAt);
   const seq = last ? last.seq + 1 : 1;
   return {
@@ -152,7 +161,10 @@ export function newTurnDocument(turn: NewTurn, last: TurnDocument | undefined): 
     user: toMessageDocument(turn.user),
     user_locale: turn.userLocale,
     platform: turn.platform,
+    user_id: turn.userId,
     steps: [],
+    calls: calls.map(toCallDocument),
+    calls_written: calls.length,
     state: "running",
     lease: toLeaseDocument(turn.lease),
     attempts: 1,
@@ -186,6 +198,7 @@ export function toTurn(document: TurnDocument): Turn {
     requestHash: document.request_hash,
     userLocale: document.user_locale,
     platform: document.platform,
+    userId: document.user_id,
     user: toMessage(document.user),
     steps: document.steps.map(toStep),
     attempts: document.attempts,
@@ -241,12 +254,7 @@ export function toStepDocument(step: Step): Whole<StepDocument> {
       duration_ms: call.durationMs,
     })),
     finish_reason: step.finishReason,
-    usage: step.usage && {
-      input_tokens: step.usage.inputTokens,
-      output_tokens: step.usage.outputTokens,
-      cached_input_tokens: step.usage.cachedInputTokens,
-      reasoning_tokens: step.usage.reasoningTokens,
-    },
+    usage: step.usage && toUsageDocument(step.usage),
     started_at: new Date(step.startedAt),
     duration_ms: step.durationMs,
     first_token_ms: step.firstTokenMs,
@@ -275,14 +283,5 @@ function toToolCall(document: ToolCallDocument): Whole<ToolCall> {
     result: document.result,
     error: document.error,
     durationMs: document.duration_ms,
-  };
-}
-
-function toUsage(document: UsageDocument): Whole<TokenUsage> {
-  return {
-    inputTokens: document.input_tokens,
-    outputTokens: document.output_tokens,
-    cachedInputTokens: document.cached_input_tokens,
-    reasoningTokens: document.reasoning_tokens,
   };
 }

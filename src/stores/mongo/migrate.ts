@@ -22,8 +22,8 @@ interface LockDocument {
   expires_at: Date;
 }
 
-/** MongoDB's `NamespaceNotFound`: what is to be dropped is gone already. */
-const NAMESPACE_NOT_FOUND = 26;
+/** MongoDB's `NamespaceNotFound` and `IndexNotFound`: what is to be dropped is gone already. */
+const GONE = new Set<unknown>([26, 27]);
 
 /** The schema of a MongoDB database. */
 export class MongoMigrationTarget implements MigrationTarget<readonly Document[]> {
@@ -101,5 +101,5 @@ export class MongoMigrationTarget implements MigrationTarget<readonly Document[]
 
 function isGone(error: unknown): boolean {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
-  return code === NAMESPACE_NOT_FOUND || cause?.code === NAMESPACE_NOT_FOUND;
+  return GONE.has(code) || GONE.has(cause?.code);
 }

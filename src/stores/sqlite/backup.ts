@@ -7,7 +7,18 @@ import type {
   StoredSession,
 } from "../../backup/ports.ts";
 import type { Conversation } from "../../core/chat/conversation.ts";
+import { type HeldCall, mergeUsage } from "../../core/ledger/merge-usage.ts";
+import type { UsageRow } from "../../core/ledger/model-call.ts";
 import type { Sql, SqliteDatabase } from "./database.ts";
+import {
+  type CallsRow,
+  heldCalls,
+  insertRows,
+  SELECT_CALLS,
+  toRow,
+  USAGE_COLUMNS,
+  type UsageTableRow,
+} from "./ledger.ts";
 import {
   type ConversationRow,
   type TurnRequestColumn,
@@ -54,8 +65,21 @@ export class SqliteBackupSource implements BackupSource {
         const session = { key: row.key, conversationId: row.conversation_id, expiresAt: row.expires_at };
         yield { type: "session", session };
       }
+      for await (const row of mergeUsage(this.#heldCalls(), this.#ledger())) yield { type: "usage", row };
     } finally {
       this.#database.script("COMMIT");
+    }
+  }
+
+  /** What the running turns hold of their calls. */
+  *#heldCalls(): Generator<HeldCall> {
+    for (const turn of this.#rows<CallsRow>(`${SELECT_CALLS} WHERE state = 'running'`))
+      yield* heldCalls(turn);
+  }
+
+  *#ledger(): Generator<UsageRow> {
+    for (const row of this.#rows<UsageTableRow>(`SELECT ${USAGE_COLUMNS} FROM usage ORDER BY id`)) {
+      yield toRow(row);
     }
   }
 
@@ -77,7 +101,7 @@ export class SqliteBackupTarget implements BackupTarget {
     const row = this.#database.run((sql) =>
       sql(
         `SELECT EXISTS (SELECT 1 FROM conversations) OR EXISTS (SELECT 1 FROM turns)
-           OR EXISTS (SELECT 1 FROM sessions) AS filled`,
+           OR EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM usage) AS filled`,
       ).get(),
     );
     return row?.filled === 0;
@@ -85,15 +109,18 @@ export class SqliteBackupTarget implements BackupTarget {
 
   async clear(): Promise<void> {
     this.#database.transaction((sql) => {
-      for (const table of ["sessions", "turns", "conversations"]) sql(`DELETE FROM ${table}`).run();
+      for (const table of ["usage_hours", "usage", "sessions", "turns", "conversations"]) {
+        sql(`DELETE FROM ${table}`).run();
+      }
     });
   }
 
-  async insert({ conversations, turns, sessions }: RestoreBatch): Promise<void> {
+  async insert({ conversations, turns, sessions, usage }: RestoreBatch): Promise<void> {
     this.#database.transaction((sql) => {
       for (const conversation of conversations) insertConversation(sql, conversation);
       for (const { turn } of turns) insertTurn(sql, turn);
       for (const session of sessions) insertSession(sql, session);
+      insertRows(sql, usage);
     });
   }
 }
@@ -106,8 +133,8 @@ function insertConversation(sql: Sql, conversation: Conversation): void {
 }
 
 function insertTurn(sql: Sql, turn: RestoredTurn["turn"]): void {
-  const { user, userLocale, platform } = turn;
-  const request: TurnRequestColumn = { user, userLocale, platform };
+  const { user, userLocale, platform, userId } = turn;
+  const request: TurnRequestColumn = { user, userLocale, platform, userId };
   sql(
     `INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
        request, steps, state, outcome, attempts, created_at, updated_at)

@@ -4,10 +4,17 @@ import {
   conversationNotFound,
   type NewConversation,
 } from "../../core/chat/conversation.ts";
-import type { BeginOutcome, ConversationStore, ListPosition } from "../../core/chat/conversation-store.ts";
+import type {
+  BeginOutcome,
+  ConversationStore,
+  ListPosition,
+  PlacedStep,
+} from "../../core/chat/conversation-store.ts";
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
+import type { ModelCall } from "../../core/ledger/model-call.ts";
 import type { Sql, SqliteDatabase } from "./database.ts";
+import { type CallsRow, callLines, enterCalls, SELECT_CALLS } from "./ledger.ts";
 import {
   type ConversationRow,
   type TurnRequestColumn,
@@ -23,6 +30,8 @@ const SELECT_TURN = `
 const THIS_TURN =
   "conversation = (SELECT rowid FROM conversations WHERE id = :conversationId) AND seq = :seq";
 const HELD_BY = "state = 'running' AND lease_holder = :holder";
+const PUT_STEP = "steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step))";
+const NO_GAP = "json_array_length(steps) >= :index";
 
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
 export class SqliteConversationStore implements ConversationStore {
@@ -32,8 +41,12 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database = database;
   }
 
-  async beginTurn(turn: NewTurn, ifMissing?: NewConversation): Promise<BeginOutcome> {
-    return this.#database.transaction((sql): BeginOutcome => {
+  async beginTurn(
+    turn: NewTurn,
+    ifMissing?: NewConversation,
+    calls: readonly ModelCall[] = [],
+  ): Promise<BeginOutcome> {
+    return this.#database.write((sql): BeginOutcome => {
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
       if (!conversation) throw conversationNotFound();
@@ -47,15 +60,22 @@ export class SqliteConversationStore implements ConversationStore {
       );
       if (running) return { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
 
-      return insertTurn(sql, conversation, turn);
+      return insertTurn(sql, conversation, turn, calls);
     });
   }
 
-  async saveStep(ref: TurnRef, holder: string, index: number, step: Step, now: number): Promise<boolean> {
+  async saveStep(
+    ref: TurnRef,
+    holder: string,
+    index: number,
+    step: Step,
+    now: number,
+    calls: readonly ModelCall[] = [],
+  ): Promise<boolean> {
     return this.#update(
-      `UPDATE turns SET steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step)), updated_at = :now
-       WHERE ${THIS_TURN} AND ${HELD_BY} AND json_array_length(steps) >= :index`,
-      { ...address(ref), holder, index, step: JSON.stringify(step), now },
+      `UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
+       WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`,
+      { ...address(ref), holder, index, step: JSON.stringify(step), calls: callLines(calls), now },
     );
   }
 
@@ -64,20 +84,25 @@ export class SqliteConversationStore implements ConversationStore {
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
+    calls: readonly ModelCall[] = [],
+    lastStep?: PlacedStep,
   ): Promise<boolean> {
-    return this.#database.transaction((sql) => {
+    return this.#database.write((sql) => {
+      const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
+      if (!turn) return false;
       const { changes } = sql(
-        `UPDATE turns SET state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
-             updated_at = :now
-           WHERE ${THIS_TURN} AND ${HELD_BY}`,
+        `UPDATE turns SET ${lastStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome,
+             lease_holder = NULL, lease_expires_at = NULL, calls = '', updated_at = :now
+           WHERE rowid = :rowid ${lastStep ? `AND ${NO_GAP}` : ""}`,
       ).run({
-        ...address(ref),
-        holder,
+        rowid: Number(turn.rowid),
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
+        ...(lastStep && { index: lastStep.index, step: JSON.stringify(lastStep.step) }),
         now,
       });
       if (changes === 0) return false;
+      enterCalls(sql, turn as unknown as CallsRow, calls);
       if (outcome.state === "completed") {
         sql(
           `UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?)
@@ -86,6 +111,10 @@ export class SqliteConversationStore implements ConversationStore {
       }
       return true;
     });
+  }
+
+  async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
+    await this.#database.write((sql) => takeDown(sql, ref, calls));
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -163,19 +192,21 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async setTitle(conversationId: Id, title: string): Promise<void> {
-    this.#update(
-      "UPDATE conversations SET title = :title, title_state = 'final' WHERE id = :id AND title_state = 'pending'",
-      { title, id: conversationId },
-    );
+  async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
+    await this.#database.write((sql) => {
+      sql(
+        "UPDATE conversations SET title = ?, title_state = 'final' WHERE id = ? AND title_state = 'pending'",
+      ).run(title, ref.conversationId);
+      takeDown(sql, ref, calls);
+    });
   }
 
   async ping(): Promise<void> {
     this.#database.run((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
   }
 
-  #update(text: string, values: Values): boolean {
-    return this.#database.run((sql) => sql(text).run(values).changes > 0);
+  #update(text: string, values: Values): Promise<boolean> {
+    return this.#database.write((sql) => sql(text).run(values).changes > 0);
   }
 
   #turn(text: string, values: Values): Turn | undefined {
@@ -192,8 +223,8 @@ export class SqliteConversationStore implements ConversationStore {
     condition: string,
     attempts: string,
     values: Values,
-  ): RunningTurn | undefined {
-    return this.#database.transaction((sql) => {
+  ): Promise<RunningTurn | undefined> {
+    return this.#database.write((sql) => {
       const { changes } = sql(
         `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = :holder,
              lease_expires_at = :expiresAt, attempts = ${attempts}, updated_at = :now
@@ -225,16 +256,35 @@ function conversationRow(sql: Sql, owner: string, id: Id): ConversationRow | und
   return row as unknown as ConversationRow | undefined;
 }
 
-function insertTurn(sql: Sql, conversation: ConversationRow, turn: NewTurn): BeginOutcome {
+/** Adds calls to those of a running turn, or to the ledger once it has ended. */
+function takeDown(sql: Sql, ref: TurnRef, calls: readonly ModelCall[]): void {
+  if (calls.length === 0) return;
+  const { changes } = sql(
+    `UPDATE turns SET calls = calls || :calls WHERE ${THIS_TURN} AND state = 'running'`,
+  ).run({ ...address(ref), calls: callLines(calls) });
+  if (changes > 0) return;
+  const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN}`).get(address(ref));
+  if (turn) enterCalls(sql, turn as unknown as CallsRow, calls);
+}
+
+function insertTurn(
+  sql: Sql,
+  conversation: ConversationRow,
+  turn: NewTurn,
+  calls: readonly ModelCall[],
+): BeginOutcome {
+  const made = calls.filter(
+    ({ operation }) => operation !== "title" || conversation.title_state === "pending",
+  );
   const seq = conversation.turn_count + 1;
   const messageOffset = conversation.message_count;
-  const { user, userLocale, platform } = turn;
-  const request: TurnRequestColumn = { user, userLocale, platform };
+  const { user, userLocale, platform, userId } = turn;
+  const request: TurnRequestColumn = { user, userLocale, platform, userId };
   sql(
     `INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
-       request, state, lease_holder, lease_expires_at, created_at, updated_at)
+       request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)
      VALUES (:conversation, :seq, :id, :owner, :idempotencyKey, :requestHash, :messageOffset,
-       :request, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
+       :request, :calls, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
   ).run({
     conversation: conversation.rowid,
     seq,
@@ -244,6 +294,7 @@ function insertTurn(sql: Sql, conversation: ConversationRow, turn: NewTurn): Beg
     requestHash: turn.requestHash,
     messageOffset,
     request: JSON.stringify(request),
+    calls: callLines(made),
     holder: turn.lease.holder,
     expiresAt: turn.lease.expiresAt,
     createdAt: turn.createdAt,

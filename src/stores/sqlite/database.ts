@@ -19,10 +19,20 @@ const CHECKED_AT_OPEN = 128 * 1024 * 1024;
 /** Prepares a statement, once for each text. */
 export type Sql = (text: string) => StatementSync;
 
+/** Writes of one commit at most: while they are made, the event loop stands still. */
+const MAX_GROUP = 128;
+
+interface Write {
+  /** Makes it, inside a transaction. Returns what to do once that is durable. */
+  readonly make: (sql: Sql) => () => void;
+  readonly fail: (error: unknown) => void;
+}
+
 /** The embedded database: one file, durable through a power cut once a write returns. */
 export class SqliteDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  #waiting: Write[] = [];
   readonly #sql: Sql = (text) => {
     const known = this.#statements.get(text);
     if (known) return known;
@@ -61,6 +71,53 @@ export class SqliteDatabase {
     }
   }
 
+  /**
+   * Runs `work`: all of it is durable when this resolves, or none of it. It shares a commit, whose sync of
+   * the disk costs more than all else, with the other writes that are asked for before the event loop comes
+   * round.
+   *
+   * @throws what `work` throws; AppError `unavailable` when SQLite fails.
+   */
+  write<T>(work: (sql: Sql) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const make = (sql: Sql) => {
+        const result = work(sql);
+        return () => resolve(result);
+      };
+      this.#waiting.push({ make, fail: (error) => reject(storeError(error)) });
+      if (this.#waiting.length === 1) setImmediate(() => this.#commitGroup());
+    });
+  }
+
+  #commitGroup(): void {
+    const group = this.#waiting.slice(0, MAX_GROUP);
+    this.#waiting = this.#waiting.slice(MAX_GROUP);
+    if (this.#waiting.length > 0) setImmediate(() => this.#commitGroup());
+    if (group.length === 0) return;
+    try {
+      const settled = this.transaction((sql) => group.map((write) => this.#makeOne(sql, write)));
+      for (const settle of settled) settle();
+    } catch (error) {
+      for (const { fail } of group) fail(error);
+    }
+  }
+
+  /** Makes one write of a transaction; one that fails leaves the others as they are. */
+  #makeOne(sql: Sql, { make, fail }: Write): () => void {
+    sql("SAVEPOINT one").run();
+    try {
+      const settle = make(sql);
+      sql("RELEASE one").run();
+      return settle;
+    } catch (error) {
+      // Some failures, such as a full disk, have already taken the whole transaction back.
+      if (!this.#db.isTransaction) throw error;
+      sql("ROLLBACK TO one").run();
+      sql("RELEASE one").run();
+      return () => fail(error);
+    }
+  }
+
   /** Runs `work` as one write transaction: all of it is durable when this returns, or none of it. */
   transaction<T>(work: (sql: Sql) => T): T {
     return this.run((sql) => {
@@ -82,6 +139,7 @@ export class SqliteDatabase {
   }
 
   close(): void {
+    while (this.#waiting.length > 0) this.#commitGroup();
     this.#db.close();
   }
 }

@@ -33,6 +33,8 @@ export interface TurnRow {
   request: string;
   /** JSON array of steps. */
   steps: string;
+  /** Of a running turn: see ledger.ts. */
+  calls: string;
   state: TurnState["state"];
   /** JSON of the reply, or of the error. */
   outcome: string | null;
@@ -43,7 +45,7 @@ export interface TurnRow {
   updated_at: number;
 }
 
-export type TurnRequestColumn = Pick<TurnBase, "user" | "userLocale" | "platform">;
+export type TurnRequestColumn = Pick<TurnBase, "user" | "userLocale" | "platform" | "userId">;
 
 export function toConversation(row: ConversationRow): Conversation {
   return {
@@ -59,7 +61,7 @@ export function toConversation(row: ConversationRow): Conversation {
 }
 
 export function toTurn(row: TurnRow): Turn {
-  const { user, userLocale, platform } = JSON.parse(row.request) as TurnRequestColumn;
+  const { user, userLocale, platform, userId } = JSON.parse(row.request) as TurnRequestColumn;
   const base: TurnBase = {
     id: row.id,
     conversationId: row.conversation_id,
@@ -70,6 +72,7 @@ export function toTurn(row: TurnRow): Turn {
     requestHash: row.request_hash,
     userLocale,
     platform,
+    userId,
     user,
     steps: JSON.parse(row.steps) as Step[],
     attempts: row.attempts,

@@ -14,7 +14,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   async resolve(sessionKey: string, candidate: Id, now: number): Promise<Id> {
-    return this.#database.run((sql) => {
+    return this.#database.write((sql) => {
       const row = sql(
         `INSERT INTO sessions (key, conversation_id, expires_at) VALUES (:key, :candidate, :expiresAt)
            ON CONFLICT (key) DO UPDATE SET
@@ -27,7 +27,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   async bind(sessionKey: string, conversationId: Id, now: number): Promise<void> {
-    this.#database.run((sql) =>
+    await this.#database.write((sql) =>
       sql("INSERT OR REPLACE INTO sessions (key, conversation_id, expires_at) VALUES (?, ?, ?)").run(
         sessionKey,
         conversationId,

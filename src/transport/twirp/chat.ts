@@ -7,9 +7,9 @@ import type { RequestContext } from "../../core/context.ts";
 import { invalidArgument } from "../../core/errors.ts";
 import * as pb from "../../gen/acai/chat/chat";
 import type { ChatServiceClient } from "../../gen/acai/chat/chat.twirp-client";
-import { Timestamp } from "../../gen/google/protobuf/timestamp";
 import type { TurnGate } from "../incoming/turn-gate.ts";
 import type { ServiceBinding } from "./router.ts";
+import { toTimestamp } from "./timestamp.ts";
 
 /** The methods of the contract, each with what its HTTP request says besides the message. */
 type ChatHandlers = {
@@ -101,8 +101,4 @@ function toToolCall(call: ToolCall): pb.Conversation_ToolCall {
         : { oneofKind: "result", result: call.result },
     durationMs: call.durationMs ?? 0,
   };
-}
-
-function toTimestamp(ms: number): Timestamp {
-  return Timestamp.fromDate(new Date(ms));
 }

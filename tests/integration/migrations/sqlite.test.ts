@@ -109,7 +109,7 @@ test("a file of the first version, which kept no checksums, goes on", async () =
     INSERT INTO schema_migrations (version, name) VALUES (1, 'conversations')`);
   database.script(sqliteMigrations[0]?.up ?? "");
   expect(await runner().up()).toEqual(sqliteMigrations.slice(1));
-  expect(await runner([...sqliteMigrations, good]).up()).toEqual([...sqliteMigrations.slice(1), good]);
+  expect(await runner([...sqliteMigrations, good]).up()).toEqual([good]);
 });
 
 test("the lock of a run that crashed expires", async () => {

@@ -133,7 +133,7 @@ describe("GET /metrics", () => {
     expect(read.get("turns_waiting")).toBe(0);
     expect(
       read.get('store_operation_duration_seconds_count{operation="conversations.saveStep",store="sqlite"}'),
-    ).toBe(2);
+    ).toBe(1);
     expect(read.get(`http_requests_total{method="POST",path="${START}",status="200"}`)).toBe(1);
     expect(read.get("http_requests_in_flight")).toBe(1);
     expect(read.get('circuit_breaker_state{name="model:openai"}')).toBe(0);
@@ -175,6 +175,23 @@ describe("what is counted", () => {
     expect(grown('turns_total{outcome="completed"}')).toBe(1);
     expect(grown("turns_replayed_total")).toBe(1);
     expect(grown("unhandled_errors_total")).toBe(0);
+  });
+
+  test("users for themselves, where that is wanted, and only so many", async () => {
+    const own = await startTestApp({ METRICS_USER_ID: "true", METRICS_MAX_USERS: "2" });
+    for (const user_id of ["ann", "bob", "cleo", "dan", "ann"]) {
+      const session_metadata = { platform: "web", user_id, chat_id: "1" };
+      await callJson(own.url, "StartConversation", { message: "Hello", session_metadata });
+    }
+    const read = readSamples(await scrape(own.url));
+    const series = 'model="demo",operation="reply",platform="web",provider="demo",status="ok"';
+    const calls = ["ann", "bob", "other"].map((user) =>
+      read.get(`llm_requests_total{${series},user_id="${user}"}`),
+    );
+    expect(calls).toEqual([2, 1, 2]);
+    expect([...read.keys()].join()).not.toMatch(/cleo|dan/);
+    expect(read.get('llm_calls_without_price_total{model="demo",provider="demo"}')).toBe(0);
+    await own.stop();
   });
 
   test("no series for junk in paths, methods and platforms", async () => {

@@ -35,7 +35,7 @@ function allCalls(store: ConversationStore, database: MongoDatabase, ref: TurnRe
     store.listTurns(ref.conversationId, 1, 10),
     store.findConversation("ann", ref.conversationId),
     store.listConversations("ann", 10),
-    store.setTitle(ref.conversationId, "Title"),
+    store.setTitle(ref, "Title"),
     store.ping(),
     sessions.resolve("s", ids.next(), T0),
     sessions.bind("s", ids.next(), T0),

@@ -3,6 +3,7 @@ import type { NewConversation } from "../../../src/core/chat/conversation.ts";
 import type { ConversationStore } from "../../../src/core/chat/conversation-store.ts";
 import type { NewTurn, RunningTurn, TurnState } from "../../../src/core/chat/turn.ts";
 import { randomIds } from "../../../src/core/ids.ts";
+import type { ModelCall } from "../../../src/core/ledger/model-call.ts";
 
 /** To come: sessions that are past by the clock on the wall are removed by their TTL index at any time. */
 export const T0 = Date.parse("2100-01-01T09:00:00Z");
@@ -46,6 +47,19 @@ export function newTurn(conversationId: string, changes: Partial<NewTurn> = {}):
     user: { messageId: ids.next(), content: "Weather in Lisbon?", createdAt: T0 },
     createdAt: T0,
     lease: { holder: ids.next(), expiresAt: T0 + 10_000 },
+    ...changes,
+  };
+}
+
+/** A call that is about to be made. */
+export function newCall(changes: Partial<ModelCall> = {}): ModelCall {
+  return {
+    id: ids.next(),
+    operation: "reply",
+    provider: "p",
+    model: "m",
+    startedAt: T0,
+    status: "open",
     ...changes,
   };
 }

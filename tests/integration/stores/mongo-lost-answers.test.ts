@@ -119,7 +119,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
   test("setTitle", async () => {
     const { conversationId } = await begin(store);
     proxy.loseAnswer("update", "conversations");
-    await store.setTitle(conversationId, "Lisbon");
+    await store.setTitle({ conversationId, seq: 1 }, "Lisbon");
     expect(await direct.findConversation("ann", conversationId)).toMatchObject({ title: "Lisbon" });
   });
 

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { CommandStartedEvent, Document } from "mongodb";
 import type { Lease, NewTurn } from "../../../src/core/chat/turn.ts";
+import type { ModelCall } from "../../../src/core/ledger/model-call.ts";
+import { HOUR_MS } from "../../../src/core/ledger/usage-sums.ts";
 import type { MongoDatabase } from "../../../src/stores/mongo/client.ts";
 import { MongoConversationStore } from "../../../src/stores/mongo/conversation-store.ts";
 import { MongoSessionStore } from "../../../src/stores/mongo/session-store.ts";
+import { MongoUsageStore } from "../../../src/stores/mongo/usage-store.ts";
 import { describeMongo, openTestDatabase, type TestDatabase } from "../../support/mongo.ts";
-import { completed, failed, ids, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
+import { completed, failed, ids, newCall, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
 
 const lease: Lease = { holder: "next", expiresAt: T0 + 20_000 };
 
@@ -41,6 +44,14 @@ function toLookup({ commandName, command }: CommandStartedEvent): Lookup[] {
         what,
         query: { find: command.update, filter: q, limit: 1 },
       }));
+    case "delete":
+      return command.deletes.map(({ q }: Document) => ({
+        what,
+        query: { find: command.delete, filter: q, limit: 1 },
+      }));
+    // The rest of a pipeline works on what its first stage has found.
+    case "aggregate":
+      return [{ what, query: { find: command.aggregate, filter: command.pipeline[0].$match } }];
     case "insert":
     case "ping":
       return [];
@@ -77,6 +88,7 @@ await describeMongo("MongoDB's query plans", (server) => {
   let explainer: MongoDatabase;
   let store: MongoConversationStore;
   let sessions: MongoSessionStore;
+  let usage: MongoUsageStore;
   const lookups: Lookup[] = [];
 
   beforeAll(async () => {
@@ -85,6 +97,7 @@ await describeMongo("MongoDB's query plans", (server) => {
     const database = open.connect({ monitorCommands: true });
     store = new MongoConversationStore(database);
     sessions = new MongoSessionStore(database, 60_000);
+    usage = new MongoUsageStore(database);
     // Enough of everything that no planner thinks reading it all is cheaper.
     const { conversationId } = await begin();
     for (let count = 1; count < 100; count++) {
@@ -92,16 +105,20 @@ await describeMongo("MongoDB's query plans", (server) => {
       await store.beginTurn(newTurn(conversationId, { idempotencyKey: `k${count}` }));
       await begin({ idempotencyKey: `k${count}` });
       await sessions.resolve(`s${count}`, conversationId, T0);
+      const owner = `owner-${count}`;
+      const turn = await begin({ owner }, [newCall({ startedAt: T0 + count * HOUR_MS })]);
+      await store.endTurn(turn, turn.holder, completed(), T0);
     }
+    await usage.catchUp(T0 + 200 * HOUR_MS, new AbortController().signal);
     database.client.on("commandStarted", (event) => lookups.push(...toLookup(event)));
   });
   afterAll(() => open.close());
 
-  async function begin(changes: Partial<NewTurn> = {}) {
-    const conversation = newConversation();
-    const turn = newTurn(conversation.id, changes);
-    await store.beginTurn(turn, conversation);
-    return { conversationId: conversation.id, seq: 1, holder: turn.lease.holder };
+  async function begin(changes: Partial<NewTurn> = {}, calls: readonly ModelCall[] = []) {
+    const turn = newTurn(ids.next(), changes);
+    const { conversationId: id, owner } = turn;
+    await store.beginTurn(turn, { ...newConversation(), id, owner }, calls);
+    return { conversationId: id, seq: 1, holder: turn.lease.holder };
   }
 
   async function end(conversationId: string, seq: number) {
@@ -192,7 +209,7 @@ await describeMongo("MongoDB's query plans", (server) => {
         "find conversations: _id_",
         "find turns: turns_by_seq",
       ]);
-      const title = () => store.setTitle(conversationId, "Greetings");
+      const title = () => store.setTitle({ conversationId, seq: 1 }, "Greetings");
       expect(await plansOf(title)).toEqual(["update conversations: _id_"]);
     });
 
@@ -202,6 +219,64 @@ await describeMongo("MongoDB's query plans", (server) => {
         const plans = await plansOf(() => store.listConversations("ann", 10, after));
         expect(plans).toEqual(["find conversations: conversations_by_creation"]);
       }
+    });
+  });
+
+  describe("UsageStore", () => {
+    const query = {
+      principal: "owner-7",
+      from: T0,
+      to: T0 + 30 * HOUR_MS,
+      groupBy: ["model" as const],
+      filter: {},
+    };
+    /** Finds the turns that have something for the ledger, enters it, and marks its sums as stale. */
+    const ENTERED = ["find turns: turns_usage_due", "update usage_hours: _id_", "update turns: turns_by_seq"];
+
+    async function endWithCall(startedAt: number) {
+      const call = newCall({ startedAt });
+      const turn = await begin({ owner: "owner-7" }, [call]);
+      await store.endTurn(turn, turn.holder, completed(), T0);
+      return { turn, call };
+    }
+
+    test("recordCalls", async () => {
+      const { turn, call } = await endWithCall(T0);
+      expect(await plansOf(() => store.recordCalls(turn, [call]))).toEqual(["update turns: turns_by_seq"]);
+      await usage.sumUsage(query);
+    });
+
+    test("sumUsage", async () => {
+      expect(await plansOf(() => usage.sumUsage(query))).toEqual([
+        "find turns: turns_usage_due",
+        expect.stringMatching(/^find usage_hours: (usage_hours_stale|usage_hours_by_hour)$/),
+        "aggregate usage_hours: usage_hours_by_hour",
+      ]);
+    });
+
+    test("sumUsage, with something to enter, to correct and to sum up", async () => {
+      const { turn, call } = await endWithCall(T0 + 7 * HOUR_MS);
+      await usage.sumUsage(query);
+      await store.recordCalls(turn, [{ ...call, status: "ok" }, newCall({ status: "unsent" })]);
+      const plans = await plansOf(() => usage.sumUsage(query));
+      expect(new Set(plans)).toEqual(
+        new Set([
+          ...ENTERED,
+          "update usage: _id_",
+          "delete usage: _id_",
+          expect.stringMatching(/^find usage_hours: (usage_hours_stale|usage_hours_by_hour)$/),
+          "aggregate usage: usage_by_time",
+          "aggregate usage_hours: usage_hours_by_hour",
+        ]),
+      );
+    });
+
+    test("catchUp", async () => {
+      await endWithCall(T0 + 9 * HOUR_MS);
+      const plans = await plansOf(() => usage.catchUp(T0 + 200 * HOUR_MS, new AbortController().signal));
+      expect(new Set(plans)).toEqual(
+        new Set([...ENTERED, "find usage_hours: usage_hours_stale", "aggregate usage: usage_by_time"]),
+      );
     });
   });
 

@@ -28,9 +28,9 @@ test("sends the contract's JSON with the key, below the URL's path", async () =>
     response.end(listing);
   });
   const below = connector({ url: `${server.url}/parley/`, apiKey: "k1" });
-  const { conversations } = await below().ListConversations({ pageSize: 7, pageToken: "t" });
+  const { conversations } = await below().chat.ListConversations({ pageSize: 7, pageToken: "t" });
   expect(conversations).toEqual([expect.objectContaining({ id: "1", messageCount: 2, title: "" })]);
-  await connect().ListConversations(page);
+  await connect().chat.ListConversations(page);
   const path = "/twirp/acai.chat.ChatService/ListConversations";
   expect(seen).toEqual([
     ["POST", `/parley${path}`, "application/json", "Bearer k1", '{"page_size":7,"page_token":"t"}'],
@@ -48,7 +48,7 @@ describe("an error", () => {
     const connect = await connectTo((_request, response) =>
       response.writeHead(400).end(JSON.stringify(body)),
     );
-    await expect(connect().ListConversations(page)).rejects.toMatchObject(body);
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject(body);
     expect(server.requests).toHaveLength(1);
   });
 
@@ -67,7 +67,7 @@ describe("an error", () => {
     [504, "", "unavailable"],
   ])("of something else with status %i and body %j is %s", async (status, body, code) => {
     const connect = await connectTo((_request, response) => response.writeHead(status).end(body));
-    await expect(connect().ListConversations(page)).rejects.toMatchObject({
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
       code,
       msg: expect.stringMatching(`^The server at ${server.url} .*HTTP status ${status}.* Check --url`),
       meta: { http_error_from_intermediary: "true", status_code: String(status) },
@@ -78,7 +78,7 @@ describe("an error", () => {
     const connect = await connectTo((_request, response) =>
       response.writeHead(301, { location: "https://example.org/" }).end(),
     );
-    await expect(connect().ListConversations(page)).rejects.toMatchObject({
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
       code: "internal",
       msg: expect.stringContaining("to https://example.org/. Set --url"),
     });
@@ -86,7 +86,7 @@ describe("an error", () => {
 
   test("of a server that stays silent says how long it was given", async () => {
     const connect = await connectTo(() => undefined, { timeoutMs: 10 });
-    await expect(connect().ListConversations(page)).rejects.toMatchObject({
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
       code: "deadline_exceeded",
       msg: expect.stringContaining("did not answer within 0.01 seconds"),
     });
@@ -95,7 +95,7 @@ describe("an error", () => {
 
   test("of a connection that breaks comes after two tries", async () => {
     const connect = await connectTo((request) => request.socket.destroy());
-    await expect(connect().ListConversations(page)).rejects.toMatchObject({
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
       code: "unavailable",
       msg: expect.stringContaining("broke off the connection"),
     });
@@ -106,7 +106,7 @@ describe("an error", () => {
     const connect = await connectTo(() => undefined);
     await connect; // The server is only here to be closed.
     const nowhere = connector({ url: "http://parley.invalid", retryAfterMs: 0 });
-    await expect(nowhere().ListConversations(page)).rejects.toMatchObject({
+    await expect(nowhere().chat.ListConversations(page)).rejects.toMatchObject({
       code: "unavailable",
       msg: expect.stringContaining("parley.invalid"),
     });
@@ -115,7 +115,7 @@ describe("an error", () => {
   test("of a missing key says how to set it", async () => {
     const body = JSON.stringify({ code: "unauthenticated", msg: "A key is needed.", meta: {} });
     const connect = await connectTo((_request, response) => response.writeHead(401).end(body));
-    const error = await connect().ListConversations(page).catch(describeError);
+    const error = await connect().chat.ListConversations(page).catch(describeError);
     expect(error).toBe("A key is needed.\nSet API_KEY to a key that the server takes.");
   });
 });
@@ -127,7 +127,7 @@ test("an unavailable server is asked once more, with the very same request", asy
     if (count === 1) response.writeHead(503).end('{"code":"unavailable","msg":"Stopping","meta":{}}');
     else response.end('{"conversation_id":"1","title":"T","reply":"Hi"}');
   });
-  const answer = await connect().StartConversation({ message: "Hello", idempotencyKey: "k" });
+  const answer = await connect().chat.StartConversation({ message: "Hello", idempotencyKey: "k" });
   expect(answer.reply).toBe("Hi");
   expect(bodies).toEqual(Array(2).fill('{"message":"Hello","idempotency_key":"k"}'));
 });
@@ -136,7 +136,7 @@ describe("an interrupt", () => {
   test("ends a request under way", async () => {
     const interrupt = new AbortController();
     const connect = await connectTo(() => interrupt.abort());
-    await expect(connect(interrupt.signal).ListConversations(page)).rejects.toMatchObject({
+    await expect(connect(interrupt.signal).chat.ListConversations(page)).rejects.toMatchObject({
       code: "canceled",
     });
     expect(server.requests).toHaveLength(1);
@@ -151,7 +151,7 @@ describe("an interrupt", () => {
       },
       { retryAfterMs: 60_000 },
     );
-    await expect(connect(interrupt.signal).ListConversations(page)).rejects.toMatchObject({
+    await expect(connect(interrupt.signal).chat.ListConversations(page)).rejects.toMatchObject({
       code: "canceled",
     });
     expect(server.requests).toHaveLength(1);
@@ -163,7 +163,7 @@ describe("an interrupt", () => {
       if (count === 1) response.writeHead(503).end();
       else interrupt.abort();
     });
-    await expect(connect(interrupt.signal).ListConversations(page)).rejects.toMatchObject({
+    await expect(connect(interrupt.signal).chat.ListConversations(page)).rejects.toMatchObject({
       code: "canceled",
     });
     expect(server.requests).toHaveLength(2);

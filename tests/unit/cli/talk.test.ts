@@ -45,7 +45,7 @@ function fakeServer(overrides: Partial<ChatServiceClient> = {}) {
     DescribeConversation: taken("describe", methods.DescribeConversation),
     EndSession: taken("end", methods.EndSession),
   };
-  return { client, calls, connect: () => client };
+  return { client, calls, connect: () => ({ chat: client }) };
 }
 
 const metadata = SessionMetadata.create({ timezone: "Europe/Madrid", locale: "ca-ES" });

@@ -63,7 +63,7 @@ describe("answers", () => {
         {
           type: "finish",
           reason: "stop",
-          usage: { inputTokens: 12, outputTokens: 9, cachedInputTokens: 0, reasoningTokens: 0 },
+          usage: { inputTokens: 12, outputTokens: 9 },
         },
       ],
     });

@@ -39,7 +39,7 @@ describe("an answer in words", () => {
       { type: "step_started", index: 0 },
       { type: "text_delta", text: "Hello, " },
       { type: "text_delta", text: "world" },
-      { type: "step_done", index: 0, step },
+      { type: "step_done", index: 0, step, isLast: true },
       { type: "reply", content: "Hello, world" },
     ]);
   });

@@ -67,7 +67,7 @@ describe("usage", () => {
       },
     };
     expect((await decoded(counted, finish("stop"))).at(-1)).toMatchObject({
-      usage: { inputTokens: 9, outputTokens: 8, cachedInputTokens: 0, reasoningTokens: 0 },
+      usage: { inputTokens: 9, outputTokens: 8, cachedInputTokens: undefined, reasoningTokens: undefined },
     });
     expect((await decoded(counted, finish("stop"), detailed)).at(-1)).toMatchObject({
       usage: { inputTokens: 20, outputTokens: 10, cachedInputTokens: 5, reasoningTokens: 4 },

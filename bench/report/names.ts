@@ -1,0 +1,9 @@
+/** How contestants are called in all results. */
+export const FLOOR = "floor";
+export const ECHO = "node:http echo";
+export const PARLEY = "Parley";
+export const EMBEDDED = "Parley, embedded";
+export const PRODUCTION = "Parley, MongoDB + Redis";
+export const DRIVER_LOOP = "MongoDB driver loop";
+export const AI_SDK = "AI SDK";
+export const MASTRA = "Mastra + libSQL";

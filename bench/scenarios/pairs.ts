@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parley } from "../contestants/parley.ts";
+import { type Bench, Servers } from "../harness/bench.ts";
+import { type Contestant, interleave, warmUp } from "../harness/measure.ts";
+import type { Comparison } from "../report/results.ts";
+import { CONVERSATIONS } from "./turns.ts";
+
+/** A Parley that differs from the one here: another build, other settings, or both. */
+export interface Variant {
+  readonly name: string;
+  readonly dist?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Understands `../other/dist`, `NAME=VALUE`, or several of them with spaces between.
+ *
+ * @throws Error that says what is wrong.
+ */
+export function parseVariant(text: string): Variant {
+  const words = text.split(/\s+/).filter(Boolean);
+  const settings = words.filter((word) => /^[A-Z][A-Z0-9_]*=/.test(word));
+  const folders = words.filter((word) => !settings.includes(word));
+  if (words.length === 0 || folders.length > 1) {
+    throw new Error(`"${text}" should be the folder of another build, NAME=VALUE, or both`);
+  }
+  const [dist] = folders;
+  if (dist !== undefined && !existsSync(join(dist, "main.js"))) {
+    throw new Error(
+      `There is no build in ${resolve(dist)}: its folder must have main.js, and packages above it`,
+    );
+  }
+  const env = settings.map(
+    (word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)] as const,
+  );
+  return { name: words.join(" "), dist, env: Object.fromEntries(env) };
+}
+
+/** The Parley that is compared with the variants. */
+const HERE = "as it is";
+
+/** The built Parley and variants of it, in interleaved rounds of a turn with a tool. */
+export async function comparePairs(
+  bench: Bench,
+  variants: readonly Variant[],
+  { callers, rounds, roundMs }: { callers: number; rounds: number; roundMs: number },
+): Promise<Comparison> {
+  await using servers = new Servers(bench);
+  const contestants: Contestant[] = [];
+  for (const { name, dist, env } of [{ name: HERE, dist: bench.dist, env: {} }, ...variants]) {
+    contestants.push({
+      name,
+      server: await servers.start(parley(bench, { name, dist, env })),
+      traffic: CONVERSATIONS,
+    });
+  }
+  await warmUp(bench, contestants, callers);
+  const series = await interleave(bench, contestants, { callers, ms: roundMs }, rounds);
+  return { title: `${callers} callers`, callers, unit: "turns", series, base: HERE };
+}

@@ -1,0 +1,33 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parley } from "../contestants/parley.ts";
+import { type Bench, Servers } from "../harness/bench.ts";
+import { measure, warmUp } from "../harness/measure.ts";
+import { PARLEY } from "../report/names.ts";
+import { CONVERSATIONS } from "./turns.ts";
+
+/** In microseconds. */
+const SAMPLING_INTERVAL = "500";
+
+/** Runs the embedded server under V8's profiler. @returns the file of the profile, in `folder`. */
+export async function profileTurns(bench: Bench, folder: string): Promise<string> {
+  const before = new Set(profiles(folder));
+  {
+    await using servers = new Servers(bench);
+    const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval", SAMPLING_INTERVAL];
+    const server = await servers.start(parley(bench, { flags }));
+    const contestant = { name: PARLEY, server, traffic: CONVERSATIONS };
+    await warmUp(bench, [contestant]);
+    bench.progress.tell("profiling");
+    const [callers = 32] = bench.effort.callers;
+    await measure(bench, contestant, { callers, ms: bench.effort.roundMs });
+  }
+  // It is written when the server has ended.
+  const made = profiles(folder).find((name) => !before.has(name));
+  if (!made) throw new Error(`The server left no profile in ${folder}`);
+  return join(folder, made);
+}
+
+function profiles(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.endsWith(".cpuprofile"));
+}

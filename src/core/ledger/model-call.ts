@@ -1,0 +1,66 @@
+import type { Id } from "../ids.ts";
+import type { CallOutcome } from "../model/call-recorder.ts";
+import type { ModelOperation } from "../model/language-model.ts";
+import type { TokenUsage } from "../model/usage.ts";
+import type { PicoUsd } from "./money.ts";
+
+/** One call of a language model, as far as it has got. */
+export interface ModelCall {
+  /** Unique among all calls. */
+  readonly id: string;
+  readonly operation: ModelOperation;
+  readonly provider: string;
+  readonly model: string;
+  /** When it was about to be sent; milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  /** From when it was sent, in milliseconds; absent until the call has ended. */
+  readonly durationMs?: number;
+  /** `open`: about to be sent, or sent; what has become of it is not known. */
+  readonly status: CallOutcome | "open";
+  /** Absent when the provider did not tell it. */
+  readonly usage?: TokenUsage;
+  /** By the price list of the time; absent when the price, or what it applies to, is not known. */
+  readonly cost?: PicoUsd;
+}
+
+/** Whom a call was made for. */
+export interface CallOrigin {
+  readonly principal: string;
+  /** As in SessionMetadata, where it was given. */
+  readonly platform?: string;
+  readonly userId?: string;
+  readonly conversationId: Id;
+  readonly turnId: Id;
+}
+
+/** `interrupted`: the process ended while the call was open, so that no more is known of it. */
+export type UsageStatus = Exclude<CallOutcome, "unsent"> | "interrupted";
+
+/** A row of the ledger: there is exactly one for each call of a model. */
+export interface UsageRow extends CallOrigin, Omit<ModelCall, "status"> {
+  readonly status: UsageStatus;
+}
+
+/** What a log says of each call in the end: `open` is the least that can be said of one. */
+export function latestOfEach(log: readonly ModelCall[]): ModelCall[] {
+  const latest = new Map<string, ModelCall>();
+  for (const call of log) {
+    if (call.status !== "open" || !latest.has(call.id)) latest.set(call.id, call);
+  }
+  return [...latest.values()];
+}
+
+/** The call's row; undefined for one that was never sent. */
+export function toUsageRow({ status, ...call }: ModelCall, origin: CallOrigin): UsageRow | undefined {
+  if (status === "unsent") return undefined;
+  const { principal, platform, userId, conversationId, turnId } = origin;
+  return {
+    ...call,
+    principal,
+    platform,
+    userId,
+    conversationId,
+    turnId,
+    status: status === "open" ? "interrupted" : status,
+  };
+}

@@ -59,7 +59,7 @@ function startSpan(
       "gen_ai.operation.name": "chat",
       "gen_ai.provider.name": provider,
       "gen_ai.request.model": model,
-      "gen_ai.output.type": "text",
+      "gen_ai.conversation.id": tracing.conversationId,
       "parley.model.operation": operation,
     },
   });

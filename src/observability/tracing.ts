@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
 import {
-  type Attributes,
   defaultTextMapGetter,
   defaultTextMapSetter,
   ROOT_CONTEXT,
@@ -16,8 +15,8 @@ import { AppError } from "../core/errors.ts";
 
 interface Active {
   readonly span: Span;
-  /** What all spans beneath are described by, too. */
-  readonly inherited?: Attributes;
+  /** Of the turn that is at work. */
+  readonly conversationId?: string;
 }
 
 /** Costs nothing until a span is entered. */
@@ -63,23 +62,22 @@ export class Tracing {
 
   /** A span under the active one, to be ended by the caller; undefined where none is, or is recorded. */
   startChild(name: string, options: SpanOptions): Span | undefined {
-    const parent = active.getStore();
-    if (!parent?.span.isRecording()) return undefined;
-    const attributes = { ...parent.inherited, ...options.attributes };
-    return this.start(name, { ...options, attributes }, parent.span);
+    const parent = this.activeSpan;
+    return parent?.isRecording() ? this.start(name, options, parent) : undefined;
   }
 
   get activeSpan(): Span | undefined {
     return active.getStore()?.span;
   }
 
-  /**
-   * Runs `work` with the span as the active one.
-   *
-   * @param inherited what all spans beneath are described by, too.
-   */
-  within<T>(span: Span, work: () => T, inherited = active.getStore()?.inherited): T {
-    return active.run({ span, inherited }, work);
+  /** Of the turn that is at work. */
+  get conversationId(): string | undefined {
+    return active.getStore()?.conversationId;
+  }
+
+  /** Runs `work` with the span as the active one. */
+  within<T>(span: Span, work: () => T, conversationId = this.conversationId): T {
+    return active.run({ span, conversationId }, work);
   }
 
   /** Runs `work` in a span of its own under the active one; without a span where {@link startChild} makes none. */

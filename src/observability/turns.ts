@@ -80,7 +80,7 @@ class WatchedRun implements RunObserver {
   beside<T>(work: () => T): T {
     const { tracing } = this.#telemetry;
     if (!tracing || !this.#span) return work();
-    return tracing.within(this.#span, work, { "gen_ai.conversation.id": this.#turn.conversationId });
+    return tracing.within(this.#span, work, this.#turn.conversationId);
   }
 
   modelCallEnded(call: ModelCall, firstTokenMs: number | undefined): void {
@@ -119,8 +119,8 @@ class WatchedRun implements RunObserver {
       const attributes = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
-        "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": call.id,
+        "gen_ai.conversation.id": this.#turn.conversationId,
       };
       return await tracing.runChild(`execute_tool ${name}`, { attributes }, watched);
     } finally {

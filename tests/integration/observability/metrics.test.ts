@@ -2,9 +2,15 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createMetrics } from "../../../bots/telegram/metrics.ts";
+import { Admission } from "../../../src/transport/incoming/admission.ts";
+import { ClientAddresses } from "../../../src/transport/incoming/client-address.ts";
+import { Cors } from "../../../src/transport/incoming/cors.ts";
+import { RequestLimits } from "../../../src/transport/incoming/request-limits.ts";
 import { Aimock } from "../../support/aimock.ts";
 import { startTestApp } from "../../support/app.ts";
+import { openHttpServer } from "../../support/http-server.ts";
 import { readSamples, scrape } from "../../support/metrics.ts";
+import { rawRequest } from "../../support/raw-http.ts";
 import { describeWith } from "../../support/system-program.ts";
 import { callJson, post } from "../../support/twirp.ts";
 
@@ -156,6 +162,34 @@ describe("GET /metrics", () => {
     expect(headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(headers.get("cache-control")).toBe("no-store");
   });
+});
+
+test("GET /metrics is answered while the server stops, and when it has too much to do", async () => {
+  const limits = new RequestLimits({
+    limit: { rps: 0, burst: 0 },
+    keys: [],
+    createLimiter: () => {
+      throw new Error("There is no limit");
+    },
+    addresses: new ClientAddresses([]),
+  });
+  const load = { overloaded: true };
+  const cors = new Cors([]);
+  const { server } = openHttpServer(async () => ({ conversations: [], nextPageToken: "" }), {
+    admission: new Admission({ load, cors, keys: [], limits, localOnly: false }),
+    metrics: async () => ({ contentType: "text/plain", body: "up 1" }),
+  });
+  const url = await server.listen("127.0.0.1", 0);
+  const statuses = async () => [
+    (await rawRequest(url, { method: "GET", path: "/metrics" })).status,
+    (await rawRequest(url)).status,
+  ];
+  expect(await statuses()).toEqual([200, 503]);
+  load.overloaded = false;
+  expect(await statuses()).toEqual([200, 200]);
+  server.drain();
+  expect(await statuses()).toEqual([200, 503]);
+  await server.close(0);
 });
 
 describe("what is counted", () => {

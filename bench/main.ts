@@ -23,6 +23,8 @@ import { measureSoak } from "./scenarios/soak.ts";
 import { measureStartUp } from "./scenarios/start-up.ts";
 import { measureTurns } from "./scenarios/turns.ts";
 
+/** Of the servers of a comparison in pairs. */
+const STARTS = 4;
 const RESULTS = resolve(import.meta.dirname, "results");
 
 /** What is measured after the main comparison, by mode. */
@@ -113,11 +115,11 @@ async function comparePairsAndPrint(options: Options): Promise<void> {
     const all = [];
     for (const [index, count] of callers.entries()) {
       bench.progress.section("Pairs", index + 1, callers.length);
-      all.push(await comparePairs(bench, variants, { callers: count, rounds, roundMs }));
+      all.push(await comparePairs(bench, variants, { callers: count, rounds, roundMs, starts: STARTS }));
     }
     return all;
   });
-  console.log(comparisons.map(pairsText).join("\n\n"));
+  console.log(comparisons.map((comparison) => pairsText(comparison, STARTS)).join("\n\n"));
 }
 
 async function profileAndPrint(options: Options): Promise<void> {

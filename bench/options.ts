@@ -42,7 +42,7 @@ const EFFORTS: Record<Mode, Effort> = {
   full: { rounds: 5, roundMs: 1_200, warmUpMs: 1_500, warmUpOperations: 1_500, callers: [1, 32, 256] },
   quick: { rounds: 3, roundMs: 400, warmUpMs: 500, warmUpOperations: 300, callers: [1, 32] },
   smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, warmUpOperations: 0, callers: [1, 8] },
-  ab: { rounds: 20, roundMs: 800, warmUpMs: 1_500, warmUpOperations: 3_000, callers: [32] },
+  ab: { rounds: 20, roundMs: 600, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [32] },
   profile: { rounds: 1, roundMs: 10_000, warmUpMs: 2_000, warmUpOperations: 3_000, callers: [32] },
   soak: { rounds: 10, roundMs: 1_000, warmUpMs: 2_000, warmUpOperations: 1_000, callers: [32] },
   cold: NOTHING,

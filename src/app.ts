@@ -56,7 +56,7 @@ export interface App {
 export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
   requireGuard(config);
   const prices = loadPrices(config.PRICES_FILE);
-  const observability = await openObservability(config, log);
+  const observability = await openObservability(config, prices, log);
   const { tracing } = observability;
   const stores = await openStores(config, clock, log, observability.stores);
   const { conversations: store, sessions } = stores;

@@ -57,6 +57,7 @@ const OUTBOUND_URLS = [
   "OPEN_METEO_GEOCODING_URL",
   "OPEN_METEO_FORECAST_URL",
   "HOLIDAY_CALENDAR_URL",
+  "SENTRY_DSN",
 ] as const;
 const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "OUTBOUND_ALLOW"]);
 
@@ -169,6 +170,18 @@ export const environmentSchema = z
       .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
       .transform((url) => url.replace(/^webcal:/i, "https:"))
       .optional(),
+
+    SENTRY_DSN: z
+      .url({
+        protocol: /^https?$/,
+        error: "must be a DSN of Sentry, such as https://key@sentry.example.com/1",
+      })
+      .regex(
+        /^https?:\/\/[^@/]+@[^@]+\/\d+$/,
+        "must have a key before the host and a project's number at its end",
+      )
+      .optional(),
+    SENTRY_ENVIRONMENT: z.string().default("production"),
 
     OUTBOUND_ALLOW: allowRules().default([]),
 

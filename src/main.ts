@@ -2,11 +2,19 @@ import { type App, startApp } from "./app.ts";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { AppError } from "./core/errors.ts";
 import { createLogger } from "./observability/logger.ts";
+import { openSentry } from "./open-sentry.ts";
+
+/** How long the last reports may take to be sent, in milliseconds. */
+const SENTRY_CLOSE_MS = 2_000;
 
 /** Exit codes: 0 stopped on request, 1 failed, 2 wrong configuration, 130 stopped in a hurry. */
 async function main(): Promise<void> {
   const config = configOrExit();
-  const log = createLogger(config.LOG_LEVEL, { traced: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined });
+  const sentry = await openSentry(config);
+  const log = createLogger(config.LOG_LEVEL, {
+    traced: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+    faults: sentry,
+  });
   let app: App | undefined;
   let exitCode = 0;
 
@@ -19,6 +27,7 @@ async function main(): Promise<void> {
       log.error({ err: error }, "The server did not stop in order");
       exitCode = 1;
     });
+    await sentry?.close(SENTRY_CLOSE_MS);
     log.info("Stopped");
     process.exit(exitCode);
   };

@@ -1,6 +1,7 @@
 import { Gauge, Registry } from "prom-client";
 
 import type { Config } from "./config.ts";
+import type { PriceList } from "./core/ledger/price-list.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { TOOL_CALL_OUTCOMES, type TurnObserver } from "./core/turn-observer.ts";
@@ -34,7 +35,11 @@ export interface Observability {
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-export async function openObservability(config: Config, log: Logger): Promise<Observability> {
+export async function openObservability(
+  config: Config,
+  prices: PriceList,
+  log: Logger,
+): Promise<Observability> {
   // From now on, not from the first look at it on.
   processMetrics();
   const registry = new Registry();
@@ -49,7 +54,7 @@ export async function openObservability(config: Config, log: Logger): Promise<Ob
   const tracing = await openTracing(config, log);
   const telemetry = { meters, tracing };
   const meterCall = meterModelCalls(meters, {
-    models: new Set(["demo", config.OPENAI_MODEL]),
+    models: new Set([...prices.models, config.OPENAI_MODEL]),
     maxUsers: config.METRICS_USER_ID ? config.METRICS_MAX_USERS : 0,
   });
   return {

@@ -59,14 +59,20 @@ function difference(after: number | undefined, before: number | undefined): numb
   return after === undefined || before === undefined ? undefined : after - before;
 }
 
-/** Until the code of each server has been compiled, or that has taken too long. */
+/**
+ * Until the code of each server has been compiled, or that has taken too long.
+ *
+ * @throws Error when one answers nothing.
+ */
 export async function warmUp(bench: Bench, contestants: readonly Contestant[], callers = 32): Promise<void> {
   const { warmUpMs, warmUpOperations } = bench.effort;
   for (const contestant of contestants) {
     bench.progress.tell(`warming up ${contestant.name}`);
     let done = 0;
     for (let times = 0; times === 0 || (times < MOST_WARM_UPS && done < warmUpOperations); times++) {
-      done += (await measure(bench, contestant, { callers, ms: warmUpMs })).operations;
+      const { operations, firstError } = await measure(bench, contestant, { callers, ms: warmUpMs });
+      if (operations === 0) throw new Error(`${contestant.name} answers nothing: ${firstError}`);
+      done += operations;
     }
   }
 }

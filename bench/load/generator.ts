@@ -89,6 +89,7 @@ function exchange(client: Client, { method, path, headers, body }: Request): Pro
     client.dispatch(
       { method, path, headers, body },
       {
+        onRequestStart() {},
         onResponseStart(_, statusCode) {
           status = statusCode;
         },

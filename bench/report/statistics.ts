@@ -41,16 +41,18 @@ export function ratios(
 }
 
 /**
- * Where the true median of such values lies with 95 % confidence, by the bootstrap: the medians of many
- * samples drawn from the values. The same values give the same interval.
+ * Where the true median lies with 95 % confidence, by the bootstrap: the medians of many samples, each of
+ * groups drawn from the groups and values drawn from those. Values of a group have something in common, such
+ * as the process that they were measured on, so it takes several groups to be sure of anything. The same
+ * values give the same interval.
  */
 export function confidenceInterval(
-  values: readonly number[],
-  resamples = 2_000,
+  groups: readonly (readonly number[])[],
+  samples = 2_000,
 ): [low: number, high: number] {
-  const random = seededRandom(values.length);
-  const draw = () => values[Math.floor(random() * values.length)] ?? Number.NaN;
-  const medians = Float64Array.from({ length: resamples }, () => median(values.map(draw))).sort();
+  const random = seededRandom(groups.length);
+  const draw = <T>(from: readonly T[]): T[] => from.map(() => from[Math.floor(random() * from.length)] as T);
+  const medians = Float64Array.from({ length: samples }, () => median(draw(groups).flatMap(draw))).sort();
   return [percentile(medians, 2.5), percentile(medians, 97.5)];
 }
 

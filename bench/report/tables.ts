@@ -57,6 +57,7 @@ export function sectionText(section: Section, own: readonly string[]): string {
   for (const comparison of section.comparisons) {
     parts.push(`**${comparison.title}**`, comparisonTable(comparison));
     const unbounded = comparison.series.filter(isBoundByGenerator).map(({ contestant }) => contestant);
+    for (const problem of problems(comparison)) parts.push(problem);
     if (unbounded.length > 0)
       parts.push(`The load generator had no more to give to: ${unbounded.join(", ")}.`);
     for (const contestant of own) {
@@ -66,6 +67,14 @@ export function sectionText(section: Section, own: readonly string[]): string {
   }
   if (section.figures.length > 0) parts.push(figureTable(section.figures));
   return parts.join("\n\n");
+}
+
+/** What went wrong first with each contestant that had errors. */
+function problems({ series }: Comparison): string[] {
+  return series.flatMap(({ contestant, samples }) => {
+    const first = samples.find(({ firstError }) => firstError !== undefined)?.firstError;
+    return first === undefined ? [] : [`The first error of ${contestant}: \`${first}\``];
+  });
 }
 
 function isBoundByGenerator({ samples }: Series): boolean {

@@ -6,6 +6,7 @@ import type { Section } from "../report/results.ts";
 import { comparePairs, type Variant } from "./pairs.ts";
 
 const CALLERS = 32;
+const STARTS = 2;
 const TRACING = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /** What logs and traces cost, setting by setting. */
@@ -16,8 +17,14 @@ export async function measureObservability(bench: Bench): Promise<Section> {
     const { url } = await servers.start(collector(bench));
     variants.push({ name: "with traces", env: { [TRACING]: url } });
   }
-  const { rounds, roundMs } = bench.effort;
-  const comparison = await comparePairs(bench, variants, { callers: CALLERS, rounds: 2 * rounds, roundMs });
+  const { roundMs } = bench.effort;
+  const rounds = 2 * bench.effort.rounds;
+  const comparison = await comparePairs(bench, variants, {
+    callers: CALLERS,
+    rounds,
+    roundMs,
+    starts: STARTS,
+  });
   return {
     id: "observability",
     title: "Logs and traces",

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parley } from "../contestants/parley.ts";
 import { type Bench, Servers } from "../harness/bench.ts";
 import { type Contestant, interleave, warmUp } from "../harness/measure.ts";
-import type { Comparison } from "../report/results.ts";
+import type { Comparison, Sample } from "../report/results.ts";
 import { CONVERSATIONS } from "./turns.ts";
 
 /** A Parley that differs from the one here: another build, other settings, or both. */
@@ -40,22 +40,42 @@ export function parseVariant(text: string): Variant {
 /** The Parley that is compared with the variants. */
 const HERE = "as it is";
 
+export interface Pairs {
+  readonly callers: number;
+  /** In all. */
+  readonly rounds: number;
+  readonly roundMs: number;
+  /** How often the servers are started anew: two processes of one program can differ for as long as they live. */
+  readonly starts: number;
+}
+
 /** The built Parley and variants of it, in interleaved rounds of a turn with a tool. */
 export async function comparePairs(
   bench: Bench,
   variants: readonly Variant[],
-  { callers, rounds, roundMs }: { callers: number; rounds: number; roundMs: number },
+  { callers, rounds, roundMs, starts }: Pairs,
 ): Promise<Comparison> {
-  await using servers = new Servers(bench);
-  const contestants: Contestant[] = [];
-  for (const { name, dist, env } of [{ name: HERE, dist: bench.dist, env: {} }, ...variants]) {
-    contestants.push({
-      name,
-      server: await servers.start(parley(bench, { name, dist, env })),
-      traffic: CONVERSATIONS,
-    });
+  const all: Variant[] = [{ name: HERE, dist: bench.dist, env: {} }, ...variants];
+  const samples = new Map(all.map(({ name }): [string, Sample[]] => [name, []]));
+  for (let start = 1; start <= starts; start++) {
+    await using servers = new Servers(bench);
+    const contestants: Contestant[] = [];
+    // Whoever is warmed up last begins at an advantage.
+    for (const { name, dist, env } of start % 2 === 1 ? all : all.toReversed()) {
+      const server = await servers.start(parley(bench, { name, dist, env }));
+      contestants.push({ name, server, traffic: CONVERSATIONS });
+    }
+    await warmUp(bench, contestants, callers);
+    const round = { callers, ms: roundMs };
+    for (const { contestant, samples: more } of await interleave(
+      bench,
+      contestants,
+      round,
+      Math.ceil(rounds / starts),
+    )) {
+      samples.get(contestant)?.push(...more);
+    }
   }
-  await warmUp(bench, contestants, callers);
-  const series = await interleave(bench, contestants, { callers, ms: roundMs }, rounds);
+  const series = all.map(({ name }) => ({ contestant: name, samples: samples.get(name) ?? [] }));
   return { title: `${callers} callers`, callers, unit: "turns", series, base: HERE };
 }

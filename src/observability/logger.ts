@@ -1,7 +1,8 @@
 import type { Writable } from "node:stream";
-import { type Bindings, type LoggerOptions, pino } from "pino";
+import { type Bindings, type Level, type LoggerOptions, pino } from "pino";
 import pretty from "pino-pretty";
 import { LOG_FIELDS } from "../core/logger.ts";
+import type { FaultReporter } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
 export interface LoggerSettings {
@@ -9,6 +10,8 @@ export interface LoggerSettings {
   readonly terminal?: boolean;
   /** Whether lines have the ids of the span in which they were written. */
   readonly traced?: boolean;
+  /** Is told of each error at level `error` and `fatal`. */
+  readonly faults?: Pick<FaultReporter, "report">;
   /** Where lines go. Default: standard output. */
   readonly out?: Writable;
 }
@@ -21,7 +24,7 @@ const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id
  */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false, out }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, faults, out }: LoggerSettings = {},
 ) {
   const options: LoggerOptions = {
     level,
@@ -29,6 +32,7 @@ export function createLogger(
     formatters: { log: allowed },
     serializers: { err: toLoggedError },
     ...(traced && { mixin: activeSpanIds }),
+    ...(faults && { hooks: reportTo(faults) }),
   };
   const lines = { sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true };
   const log = terminal ? pino(options, pretty({ ...lines, destination: out ?? 1 })) : pino(options, out);
@@ -83,4 +87,18 @@ function toLoggedError(error: unknown, depth = 1): LoggedError {
 /** JSON.parse quotes what it could not read. */
 function withoutQuote(error: Error, message: string): string {
   return error.name === "SyntaxError" ? message.replace(/"[\s\S]*"/, '"…"') : message;
+}
+
+function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {
+  return {
+    logMethod(args, method, number) {
+      method.apply(this, args);
+      const level = pino.levels.labels[number] as Level;
+      const [fields] = args as [unknown];
+      if ((level !== "error" && level !== "fatal") || typeof fields !== "object" || !fields) return;
+      if (!("err" in fields)) return;
+      const { request_id: requestId, turn_id: turnId } = this.bindings();
+      faults.report({ level, error: fields.err, requestId, turnId });
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import type { CallOrigin, ModelCall } from "../core/ledger/model-call.ts";
-import { PICO_USD_PER_USD } from "../core/ledger/money.ts";
+import { approximateUsd } from "../core/ledger/money.ts";
 import { CappedLabel, OTHER } from "./metrics/capped-label.ts";
 import type { Meters } from "./metrics/meters.ts";
 import type { Count, Timing } from "./metrics/tally.ts";
@@ -85,7 +85,7 @@ function count(its: CallMeters, call: ModelCall, firstTokenMs: number | undefine
   its.milliseconds?.observe(durationMs);
   if (firstTokenMs !== undefined) its.firstTokenSeconds.observe(firstTokenMs / 1000);
   if (cost === undefined) its.withoutPrice.value++;
-  else its.cost.value += Number(cost) / PICO_USD_PER_USD;
+  else its.cost.value += approximateUsd(cost);
   if (!usage) return;
   add(its.input, usage.inputTokens);
   add(its.output, usage.outputTokens);

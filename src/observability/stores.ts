@@ -46,6 +46,7 @@ export function watchStores({ meters, tracing }: Telemetry) {
         beginTurn: watched("beginTurn", store.beginTurn.bind(store)),
         saveStep: watched("saveStep", store.saveStep.bind(store)),
         endTurn: watched("endTurn", store.endTurn.bind(store)),
+        recordCalls: watched("recordCalls", store.recordCalls.bind(store)),
         renewLease: watched("renewLease", store.renewLease.bind(store)),
         takeOverTurn: watched("takeOverTurn", store.takeOverTurn.bind(store)),
         reopenTurn: watched("reopenTurn", store.reopenTurn.bind(store)),
@@ -55,7 +56,6 @@ export function watchStores({ meters, tracing }: Telemetry) {
         listTurns: watched("listTurns", store.listTurns.bind(store)),
         findConversation: watched("findConversation", store.findConversation.bind(store)),
         listConversations: watched("listConversations", store.listConversations.bind(store)),
-        recordCalls: watched("recordCalls", store.recordCalls.bind(store)),
         setTitle: watched("setTitle", store.setTitle.bind(store)),
         ping: store.ping.bind(store),
       };

@@ -41,6 +41,20 @@ describe("readConfig", () => {
     );
   });
 
+  test.each([
+    ["sentry.example.com/1", /SENTRY_DSN: must be a DSN/],
+    ["https://sentry.example.com/1", /SENTRY_DSN: must have a key before the host/],
+    ["https://key@sentry.example.com", /SENTRY_DSN: must have a key before the host/],
+    ["https://key@10.0.0.5:9000/1", /SENTRY_DSN: .*add 10\.0\.0\.5:9000 to OUTBOUND_ALLOW/],
+  ])("%s is no DSN that can be used", (dsn, problem) => {
+    expect(() => readConfig({ SENTRY_DSN: dsn })).toThrow(problem);
+  });
+
+  test("a DSN of Sentry is taken as it is", () => {
+    const dsn = "https://0123456789abcdef@o1.ingest.example.com/42";
+    expect(readConfig({ SENTRY_DSN: dsn })).toMatchObject({ SENTRY_DSN: dsn });
+  });
+
   test("a webcal address is one of https", () => {
     expect(readConfig({ HOLIDAY_CALENDAR_URL: "webcal://calendar.example/feed.ics" })).toMatchObject({
       HOLIDAY_CALENDAR_URL: "https://calendar.example/feed.ics",

@@ -68,6 +68,7 @@ export async function executeTurn(
 
   if (turn.attempts > MAX_ATTEMPTS) {
     const error = new AppError("internal", "The server stopped several times while it worked on this.");
+    log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
     return end({ state: "failed", error: toTurnError(error) });
   }
 
@@ -116,7 +117,8 @@ export async function executeTurn(
       return { type: "stopped" };
     }
     const failure = toAppError(error);
-    log.warn({ err: failure, code: failure.code }, "A turn failed");
+    const level = failure.code === "internal" ? "error" : "warn";
+    log[level]({ err: failure, code: failure.code }, "A turn failed");
     return await end({ state: "failed", error: toTurnError(failure) });
   } finally {
     timeout.clear();

@@ -3,14 +3,17 @@ export type PicoUsd = bigint;
 
 const DIGITS = 12;
 
-export const PICO_USD_PER_USD = 10 ** DIGITS;
-
 /** As a decimal number of dollars, exactly and without trailing zeros: `0.00025`. */
 export function formatUsd(amount: PicoUsd): string {
   const digits = String(amount < 0n ? -amount : amount).padStart(DIGITS + 1, "0");
   const fraction = digits.slice(-DIGITS).replace(/0+$/, "");
   const sign = amount < 0n ? "-" : "";
   return `${sign}${digits.slice(0, -DIGITS)}${fraction && `.${fraction}`}`;
+}
+
+/** As a number, which is about right: for meters, not for sums. */
+export function approximateUsd(amount: PicoUsd): number {
+  return Number(amount) / 10 ** DIGITS;
 }
 
 /**

@@ -37,10 +37,13 @@ const TOKENS = 1_000_000n;
 /** What calls cost. */
 export class PriceList {
   readonly #rates: ReadonlyMap<string, Rates>;
+  /** The models that have a price, whoever provides them. */
+  readonly models: readonly string[];
 
   /** @param prices of which the later of two for one model counts. */
   constructor(prices: readonly Price[]) {
     this.#rates = new Map(prices.map((price) => [keyOf(price), toRates(price)]));
+    this.models = [...new Set(prices.map(({ model }) => model))];
   }
 
   /**

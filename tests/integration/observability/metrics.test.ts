@@ -131,6 +131,8 @@ describe("GET /metrics", () => {
     expect(read.get(`llm_tokens_total{${openai},provider="openai",user_id=""}`)).toBe(300);
     const titles = 'model="gpt-5-mini",operation="title",platform="web",provider="openai"';
     expect(read.get(`llm_tokens_total{${titles},user_id=""}`)).toBe(9);
+    // 250 input tokens at $0.25 a million and 50 output tokens at $2, and the title's.
+    expect(read.get('llm_cost_usd_total{model="gpt-5-mini",provider="openai"}')).toBeGreaterThan(0.000_162);
     expect(read.get('tool_calls_total{outcome="ok",tool="get_holidays"}')).toBe(1);
     expect(read.get('tool_calls_total{outcome="unknown_tool",tool="unknown"}')).toBe(1);
     expect(read.get('cache_requests_total{cache="get_holidays",result="miss"}')).toBe(1);

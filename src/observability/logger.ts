@@ -2,6 +2,7 @@ import type { Writable } from "node:stream";
 import { type Bindings, type Level, type LoggerOptions, pino } from "pino";
 import pretty from "pino-pretty";
 import { LOG_FIELDS } from "../core/logger.ts";
+import { errorFields } from "./error-fields.ts";
 import type { FaultReporter } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
@@ -30,7 +31,7 @@ export function createLogger(
     level,
     base: undefined,
     formatters: { log: allowed },
-    serializers: { err: toLoggedError },
+    serializers: { err: errorFields(level === "debug") },
     ...(traced && { mixin: activeSpanIds }),
     ...(faults && { hooks: reportTo(faults) }),
   };
@@ -50,43 +51,6 @@ function allowed(fields: Record<string, unknown>): Record<string, unknown> {
     if (FIELDS.has(name)) kept[name] = fields[name];
   }
   return kept;
-}
-
-/** Of an error's causes, itself included. */
-const MAX_CAUSES = 5;
-
-interface LoggedError {
-  readonly type: string;
-  readonly message: string;
-  /** Its frames alone. */
-  readonly stack: string;
-  readonly code?: string | number;
-  /** Of HTTP. */
-  readonly status?: number;
-  readonly reason?: string;
-  readonly cause?: LoggedError;
-}
-
-/** What is told of an error: what libraries add to theirs, such as whole requests, stays out. */
-function toLoggedError(error: unknown, depth = 1): LoggedError {
-  if (!(error instanceof Error)) return { type: typeof error, message: "Not an error", stack: "" };
-  const { name, message, stack = "", cause } = error;
-  const { code, status, meta } = error as { code?: unknown; status?: unknown; meta?: { reason?: unknown } };
-  const frames = stack.indexOf("\n    at ");
-  return {
-    type: name,
-    message: withoutQuote(error, message),
-    stack: frames < 0 ? "" : stack.slice(frames + 1),
-    ...((typeof code === "string" || typeof code === "number") && { code }),
-    ...(typeof status === "number" && { status }),
-    ...(typeof meta?.reason === "string" && { reason: meta.reason }),
-    ...(cause !== undefined && depth < MAX_CAUSES && { cause: toLoggedError(cause, depth + 1) }),
-  };
-}
-
-/** JSON.parse quotes what it could not read. */
-function withoutQuote(error: Error, message: string): string {
-  return error.name === "SyntaxError" ? message.replace(/"[\s\S]*"/, '"…"') : message;
 }
 
 function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {

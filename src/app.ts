@@ -81,8 +81,8 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     tools,
     clock,
     ids,
-    prices,
     observer: observability.turns,
+    prices,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -108,9 +108,10 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
+  const usage = new UsageService(stores.usage, clock);
   const server = await openServer(config, {
     chat,
-    usage: new UsageService(stores.usage, clock),
+    usage,
     readiness,
     createRateLimiter,
     observability,

@@ -28,7 +28,7 @@ async function main(): Promise<void> {
       exitCode = 1;
     });
     await sentry?.close(SENTRY_CLOSE_MS);
-    log.info("Stopped");
+    log.info({}, "Stopped");
     process.exit(exitCode);
   };
 
@@ -47,13 +47,13 @@ async function main(): Promise<void> {
     app = await startApp(config, { log });
   } catch (error) {
     if (error instanceof ConfigError) exitForConfig(error);
-    log.fatal(startProblem(error));
+    log.fatal({}, startProblem(error));
     process.exit(1);
   }
 
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(130);
-    log.info(`${signal}: stopping when the turns at work have ended; again to stop at once`);
+    log.info({}, `${signal}: stopping when the turns at work have ended; again to stop at once`);
     void stop();
   };
   process.on("SIGINT", onSignal);

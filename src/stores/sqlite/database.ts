@@ -3,9 +3,11 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { AppError } from "../../core/errors.ts";
 
-/** How long a write waits for another process's, in milliseconds. */
+/** How long a write waits for another process's, in milliseconds; the whole process waits with it. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** Primary result code SQLITE_CONSTRAINT (sqlite.org/rescode.html). */
+/** Primary result code SQLITE_BUSY (sqlite.org/rescode.html). */
+const SQLITE_BUSY = 5;
+/** SQLITE_CONSTRAINT. */
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_CONSTRAINT_UNIQUE = 2067;
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
@@ -33,6 +35,9 @@ interface Write {
 export class SqliteDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #busyTimeoutMs: number;
+  /** Whether a write waits for those of other processes. */
+  #patient = true;
   #waiting: Write[] = [];
   readonly #sql: Sql = (text) => {
     const known = this.#statements.get(text);
@@ -47,11 +52,15 @@ export class SqliteDatabase {
    *
    * @throws Error that says what to do about it.
    */
-  constructor(readonly path: string) {
+  constructor(
+    readonly path: string,
+    { busyTimeoutMs = BUSY_TIMEOUT_MS } = {},
+  ) {
+    this.#busyTimeoutMs = busyTimeoutMs;
     refuseDamaged(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      this.#db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+      this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
       // In WAL mode only FULL syncs each commit (sqlite.org/pragma.html#pragma_synchronous).
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     } catch (error) {
@@ -122,7 +131,7 @@ export class SqliteDatabase {
   /** Runs `work` as one write transaction: all of it is durable when this returns, or none of it. */
   transaction<T>(work: (sql: Sql) => T): T {
     return this.run((sql) => {
-      this.#db.exec("BEGIN IMMEDIATE");
+      this.#begin();
       try {
         const result = work(sql);
         this.#db.exec("COMMIT");
@@ -132,6 +141,26 @@ export class SqliteDatabase {
         throw error;
       }
     });
+  }
+
+  /**
+   * Waits for the writes of other processes; not again after it has waited in vain, until they let one
+   * through: whoever keeps the lock is not to make this process stand still for each of its writes.
+   */
+  #begin(): void {
+    try {
+      this.#db.exec("BEGIN IMMEDIATE");
+      this.#setPatience(true);
+    } catch (error) {
+      if (primary((error as SqliteError).errcode) === SQLITE_BUSY) this.#setPatience(false);
+      throw error;
+    }
+  }
+
+  #setPatience(patient: boolean): void {
+    if (patient === this.#patient) return;
+    this.#db.exec(`PRAGMA busy_timeout = ${patient ? this.#busyTimeoutMs : 0}`);
+    this.#patient = patient;
   }
 
   /** Runs SQL of several statements, such as a migration's. */
@@ -196,7 +225,7 @@ export function isUniqueViolation(error: unknown): boolean {
 }
 
 /** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */
-function primary(errcode: number): number {
+function primary(errcode = 0): number {
   return errcode & 0xff;
 }
 

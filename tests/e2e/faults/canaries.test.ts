@@ -75,6 +75,7 @@ async function startWithSecrets(level: string, mongoUri: string, redis: RedisPro
       API_KEYS: `ann:${SECRETS.apiKey}`,
       MONGO_URI,
       REDIS_URL: `redis://:${SECRETS.redisPassword}@127.0.0.1:${redis.port}`,
+      REDIS_TIMEOUT_MS: "10000",
       OPENAI_API_KEY: SECRETS.modelKey,
       OPENAI_BASE_URL: `http://127.0.0.1:${model.port}/v1`,
       WEATHER_API_KEY: SECRETS.weatherKey,
@@ -189,7 +190,7 @@ await describeMongo("a server with secrets", (mongo) => {
         proxy.fault = undefined;
         await eventually(async () => (await ask(WORDS)) === 503);
         await get("/ready");
-        await get("/metrics", { headers: withKey });
+        expect(await get("/metrics", { headers: withKey })).toBe(200);
         await world.stop();
 
         const log = server.log.join("\n");

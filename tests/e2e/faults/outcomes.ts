@@ -48,7 +48,7 @@ export const ANSWERS = {
   storeUnavailable: {
     status: 503,
     code: "unavailable",
-    words: "`unavailable`; the message may be stored all the same, so send it again with its idempotency key",
+    words: "`unavailable`; the message may be stored all the same",
   },
 } as const satisfies Record<string, Answer>;
 
@@ -148,9 +148,10 @@ export function documentation(): string {
     "# When something fails",
     "",
     "What becomes of a message when something that the server uses fails while it is answered. In every one",
-    "of these cases its sender gets an answer, the server goes on, the conversation takes the next message once",
-    "the fault is over, and no message that was acknowledged is lost or doubled. This page is made from the",
-    "list that the tests run (`tests/e2e/faults/outcomes.ts`).",
+    "of these cases its sender gets an answer and the server goes on. Once the fault is over, what was",
+    "`unavailable` is answered when it is sent again with its idempotency key, the conversation takes the next",
+    "message, and none is lost or doubled. This page is made from the list that the tests run",
+    "(`tests/e2e/faults/outcomes.ts`).",
     "",
     "Where a fault of a service lasts, its breaker opens, and it is left alone for a while: the model is then",
     "`model_unavailable` at once, and tools fail at once or answer with what they know of before.",

@@ -20,6 +20,8 @@ import { SqliteMigrationTarget } from "./stores/sqlite/migrate.ts";
 import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
 import { SqliteUsageStore } from "./stores/sqlite/usage-store.ts";
 import type { Dependency } from "./transport/health.ts";
+import type { Primary } from "./workers/primary.ts";
+import { SharedRateLimiter } from "./workers/shared-rate-limiter.ts";
 
 export interface Stores {
   readonly conversations: ConversationStore;
@@ -46,26 +48,37 @@ export async function openStores(
   clock: Clock,
   log: Logger,
   watch: StoreWatch,
+  primary?: Primary,
 ): Promise<Stores> {
   const durable = await (config.MONGO_URI === undefined
-    ? openSqlite(config, log, watch)
+    ? openSqlite(config, log, watch, primary?.isFirst ?? true)
     : openMongo(config, config.MONGO_URI, watch));
   const servers = redisServers(config);
   if (servers) return withRedis(durable, servers, config, clock, log, watch);
   return {
     ...durable,
     cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock),
-    createRateLimiter: (limit) => new MemoryRateLimiter(limit),
+    createRateLimiter(limit) {
+      const own = new MemoryRateLimiter(limit);
+      return primary ? new SharedRateLimiter(primary, limit, own) : own;
+    },
   };
 }
 
-async function openSqlite(config: Config, log: Logger, watch: StoreWatch): Promise<DurableStores> {
+/** @param migrates whether the file's schema is changed where it is an older one. */
+async function openSqlite(
+  config: Config,
+  log: Logger,
+  watch: StoreWatch,
+  migrates: boolean,
+): Promise<DurableStores> {
   const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
   const conversations = new SqliteConversationStore(database);
   try {
     const target = new SqliteMigrationTarget(database);
     const report = (line: string) => log.info({}, line);
-    await new MigrationRunner(target, sqliteMigrations, { report }).up();
+    const runner = new MigrationRunner(target, sqliteMigrations, { report });
+    await (migrates ? runner.up() : runner.requireCurrent());
   } catch (error) {
     database.close();
     throw error;

@@ -1,5 +1,5 @@
 import { type Level, type LoggerOptions, pino } from "pino";
-import pretty from "pino-pretty";
+import pretty, { type PrettyOptions } from "pino-pretty";
 import type { FaultReporter } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
@@ -8,23 +8,32 @@ export interface LoggerSettings {
   readonly terminal?: boolean;
   /** Whether lines have the ids of the span in which they were written. */
   readonly traced?: boolean;
+  /** The number of this process, where it is one of several workers: on each line. */
+  readonly worker?: number;
   /** Is told of each error at level `error` and `fatal`. */
   readonly faults?: Pick<FaultReporter, "report">;
 }
 
+const PRETTY: PrettyOptions = {
+  sync: true,
+  ignore: "pid,hostname,worker",
+  translateTime: "SYS:HH:MM:ss",
+  messageFormat: "{if worker}[{worker}] {end}{msg}",
+};
+
 /** JSON lines on standard output; readable ones when that is a terminal. */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false, faults }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, worker, faults }: LoggerSettings = {},
 ) {
   const options = {
     level,
-    base: undefined,
+    base: worker === undefined ? undefined : { worker },
     ...(traced && { mixin: activeSpanIds }),
     ...(faults && { hooks: reportTo(faults) }),
   };
   if (!terminal) return pino(options);
-  return pino(options, pretty({ sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" }));
+  return pino(options, pretty(PRETTY));
 }
 
 function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {

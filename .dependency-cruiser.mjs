@@ -53,7 +53,11 @@ export default {
       from: { path: "^(src/cli|bots)/" },
       to: {
         path: "^(src|scripts|migrations|bots)/",
-        pathNot: ["^src/(gen/|config\\.ts)", "^src/cli/", "^bots/"],
+        pathNot: [
+          "^src/(gen/|config\\.ts|observability/metrics/process-metrics\\.ts)",
+          "^src/cli/",
+          "^bots/",
+        ],
       },
     },
     {

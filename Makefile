@@ -17,7 +17,7 @@ INSTALLED := node_modules/.package-lock.json
 GENERATED := node_modules/.cache/parley/generated
 BUILT := dist/main.js
 PEERS := bench/node_modules/.package-lock.json
-BENCH_MODE = $(if $(QUICK),--quick) $(if $(SMOKE),--smoke) $(if $(AB),--ab "$(AB)") $(if $(PROFILE),--profile) $(if $(SOAK),--soak) $(if $(COLD),--cold)
+BENCH_MODE = $(if $(QUICK),--quick) $(if $(SMOKE),--smoke) $(if $(AB),--ab "$(AB)") $(if $(PROFILE),--profile) $(if $(CALLS),--calls) $(if $(SOAK),--soak) $(if $(COLD),--cold)
 
 $(INSTALLED): package.json package-lock.json .npmrc
 	@echo "Installing packages (the first time takes about half a minute) ..."
@@ -96,7 +96,7 @@ stop-test: $(BUILT) ## Stop the server under 200 running turns; STOPS=100 SEED=1
 
 ##@ Measure
 .PHONY: bench bench-readme
-bench: $(BUILT) $(if $(AB)$(SMOKE)$(PROFILE)$(SOAK)$(COLD),,$(PEERS)) ## Measure turns beside a bare loop and peers; QUICK=1 in a minute; AB=dist.before or AB=NAME=VALUE compares two Parleys; PROFILE=1, SOAK=1, COLD=1
+bench: $(BUILT) $(if $(AB)$(SMOKE)$(PROFILE)$(CALLS)$(SOAK)$(COLD),,$(PEERS)) ## Measure turns beside a bare loop and peers; QUICK=1 in a minute; AB=dist.before or AB=NAME=VALUE compares two Parleys; PROFILE=1, CALLS=1, SOAK=1, COLD=1
 	@exec node bench/main.ts $(BENCH_MODE) $(ARGS)
 
 bench-readme: $(INSTALLED) ## Write README's performance section anew, from bench/results/full.json

@@ -14,6 +14,7 @@ import type { Results, Section } from "./report/results.ts";
 import { figureTable, sectionText } from "./report/tables.ts";
 import { measureColdRun } from "./scenarios/cold-run.ts";
 import { measureLength } from "./scenarios/growth.ts";
+import { compareModelCalls } from "./scenarios/model-calls.ts";
 import { measureObservability } from "./scenarios/observability.ts";
 import { comparePairs, parseVariant } from "./scenarios/pairs.ts";
 import { profileTurns } from "./scenarios/profile.ts";
@@ -59,6 +60,8 @@ async function main(args: readonly string[]): Promise<void> {
       return comparePairsAndPrint(options);
     case "profile":
       return profileAndPrint(options);
+    case "calls":
+      return compareCallsAndPrint(options);
     case "soak":
       return soakAndPrint(options);
     case "cold":
@@ -129,6 +132,20 @@ async function profileAndPrint(options: Options): Promise<void> {
     return profileTurns(bench, RESULTS);
   });
   console.log(`${profileText(file)}\n\nFor Chrome's DevTools and others: ${file}`);
+}
+
+async function compareCallsAndPrint(options: Options): Promise<void> {
+  const { callers } = options.effort;
+  const rounds = callers.flatMap((count) => [1, 100].map((chunks) => [chunks, count] as const));
+  const comparisons = await withBench(options, async (bench) => {
+    const all = [];
+    for (const [index, [chunks, count]] of rounds.entries()) {
+      bench.progress.section("Calls", index + 1, rounds.length);
+      all.push(await compareModelCalls(bench, chunks, count));
+    }
+    return all;
+  });
+  console.log(comparisons.map((one) => `${one.title}\n\n${pairsText(one, 1)}`).join("\n\n"));
 }
 
 async function soakAndPrint(options: Options): Promise<void> {

@@ -10,6 +10,7 @@ What
   --ab VARIANT       this build beside another, in interleaved rounds of a turn; may be repeated. VARIANT is the
                      dist folder of another build, NAME=VALUE, or several of them with spaces between
   --profile          a CPU profile of the embedded server at 32 callers
+  --calls            what a call of a model costs, by Parley's provider, the SDK and bare undici
   --soak             many turns: memory as they go by, and what a turn costs beside so many conversations
   --cold             a clone, and "make run" in it until it is ready
   --readme           README's performance section, written anew from results/full.json
@@ -23,7 +24,17 @@ How
   --dist FOLDER      the build that is measured (./dist)
 `;
 
-export type Mode = "full" | "quick" | "smoke" | "ab" | "profile" | "soak" | "cold" | "readme" | "help";
+export type Mode =
+  | "full"
+  | "quick"
+  | "smoke"
+  | "ab"
+  | "profile"
+  | "calls"
+  | "soak"
+  | "cold"
+  | "readme"
+  | "help";
 
 export interface Options {
   readonly mode: Mode;
@@ -44,6 +55,7 @@ const EFFORTS: Record<Mode, Effort> = {
   smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, warmUpOperations: 0, callers: [1, 8] },
   ab: { rounds: 20, roundMs: 600, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [32] },
   profile: { rounds: 1, roundMs: 10_000, warmUpMs: 2_000, warmUpOperations: 3_000, callers: [32] },
+  calls: { rounds: 20, roundMs: 500, warmUpMs: 1_000, warmUpOperations: 1_000, callers: [32] },
   soak: { rounds: 10, roundMs: 1_000, warmUpMs: 2_000, warmUpOperations: 1_000, callers: [32] },
   cold: NOTHING,
   readme: NOTHING,
@@ -59,6 +71,7 @@ export function parseOptions(args: readonly string[]): Options {
       smoke: { type: "boolean" },
       ab: { type: "string", multiple: true },
       profile: { type: "boolean" },
+      calls: { type: "boolean" },
       soak: { type: "boolean" },
       cold: { type: "boolean" },
       readme: { type: "boolean" },
@@ -71,9 +84,9 @@ export function parseOptions(args: readonly string[]): Options {
       dist: { type: "string", default: "dist" },
     },
   });
-  const modes = (["quick", "smoke", "ab", "profile", "soak", "cold", "readme", "help"] as const).filter(
-    (mode) => values[mode],
-  );
+  const modes = (
+    ["quick", "smoke", "ab", "profile", "calls", "soak", "cold", "readme", "help"] as const
+  ).filter((mode) => values[mode]);
   if (modes.length > 1) throw new Error(`Choose one of --${modes.join(", --")}`);
   const mode = modes[0] ?? "full";
   const usual = EFFORTS[mode];

@@ -161,7 +161,7 @@ export async function startApp(
 function createModel(
   config: Config,
   upstreams: Upstreams,
-  { fetch }: Outbound,
+  { streaming }: Outbound,
   observability: Observability,
 ): LanguageModel {
   if (!usesOpenAI(config)) return metered(observability.model(createDemoModel()));
@@ -171,7 +171,7 @@ function createModel(
     model: config.OPENAI_MODEL,
     baseUrl: config.OPENAI_BASE_URL,
     maxOutputTokens: config.OPENAI_MAX_OUTPUT_TOKENS,
-    fetch,
+    http: streaming,
   });
   return resilientModel(metered(observability.model(openai)), upstreams.open("model:openai"));
 }

@@ -8,6 +8,11 @@ import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
 
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
+/** Of Parley itself: it is shown in messages, and fetch takes none with a password. */
+const serverUrl = () =>
+  httpUrl().refine((text) => !holdsLogin(text), {
+    error: "must not hold a name and password; the server is shown API_KEY",
+  });
 const timezone = z.string().refine(
   (name) => {
     try {
@@ -194,7 +199,7 @@ export const environmentSchema = z
 
     OUTBOUND_ALLOW: allowRules().default([]),
 
-    API_URL: httpUrl().default("http://127.0.0.1:8080"),
+    API_URL: serverUrl().default("http://127.0.0.1:8080"),
     API_KEY: z.string().optional(),
 
     TELEGRAM_BOT_TOKEN: z
@@ -250,6 +255,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   if (parsed.success) return Object.freeze(parsed.data);
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
   throw new ConfigError(`The configuration has problems:\n${problems.join("\n")}\nSee .env.example.`);
+}
+
+/** Whether a URL has a name or password before its host. */
+export function holdsLogin(url: string): boolean {
+  const { username, password } = URL.parse(url) ?? {};
+  return Boolean(username || password);
 }
 
 /** Whether only programs on this machine reach a server that listens there. */

@@ -11,8 +11,8 @@ export async function openSentry(config: Config): Promise<FaultReporter | undefi
   const { SentryReporter } = await import("./observability/sentry.ts");
   // Without reports: what goes wrong with one is no fault to report.
   const log = createLogger(config.LOG_LEVEL);
-  const { fetch, close } = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
-  const sentry = new SentryReporter({ dsn, environment, release: `parley@${version}`, fetch, log });
+  const { streaming: http, close } = openOutbound({ rules: config.OUTBOUND_ALLOW, log });
+  const sentry = new SentryReporter({ dsn, environment, release: `parley@${version}`, http, log });
   return {
     report: (fault) => sentry.report(fault),
     async close(timeoutMs) {

@@ -30,15 +30,27 @@ export function driverLoop(bench: Bench, mongoUri: string): ServerSpec {
   return plain(bench, DRIVER_LOOP, "mongo-loop.ts", { MONGO_URI: mongoUri });
 }
 
+/** Calls of a model, and nothing but them; see servers/model-caller.ts. */
+export function modelCaller(
+  bench: Bench,
+  name: string,
+  { caller, calls, providerSettings }: { caller: string; calls: number; providerSettings: string },
+): ServerSpec {
+  const env = { CALLER: caller, CALLS: String(calls), MODEL_URL: bench.providerUrl(providerSettings) };
+  // Parley's own source has what Node.js takes no notice of without this.
+  return plain(bench, name, "model-caller.ts", env, ["--experimental-transform-types"]);
+}
+
 function plain(
   bench: Pick<Bench, "folder">,
   name: string,
   file: string,
   env: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
 ): ServerSpec {
   return {
     name,
-    command: () => [NODE, join(SERVERS, file)],
+    command: () => [NODE, ...flags, join(SERVERS, file)],
     env: { NODE_ENV: "production", ...env },
     logFile: join(bench.folder, `${file}.log`),
   };

@@ -4,6 +4,7 @@ export const ECHO = "node:http echo";
 export const PARLEY = "Parley";
 export const EMBEDDED = "Parley, embedded";
 export const PRODUCTION = "Parley, MongoDB + Redis";
+export const BARE_CALL = "bare undici";
 export const DRIVER_LOOP = "MongoDB driver loop";
 export const AI_SDK = "AI SDK";
 export const MASTRA = "Mastra + libSQL";

@@ -3,7 +3,7 @@ import { confidenceInterval, median, ratios } from "./statistics.ts";
 import { comparisonTable, markdownTable, number } from "./tables.ts";
 
 const FIGURES = [
-  ["turns/s", "perSecond", "more"],
+  ["throughput", "perSecond", "more"],
   ["CPU", "cpuUs", "less"],
   ["p50", "p50", "less"],
   ["p99", "p99", "less"],

@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectProcessMetrics } from "../../src/observability/metrics/process-metrics.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -6,7 +7,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics(inWork: () => number) {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   new Gauge({
     name: "parley_bot_updates_in_work",
     help: "Updates that wait or are at work",

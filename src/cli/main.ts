@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TwirpError, TwirpErrorCode } from "twirp-ts";
 import { version } from "../../package.json";
-import { type Config, ConfigError, loadConfig } from "../config.ts";
+import { type Config, ConfigError, holdsLogin, loadConfig } from "../config.ts";
 import { Timestamp } from "../gen/google/protobuf/timestamp";
 import { ask } from "./ask.ts";
 import { connector } from "./client.ts";
@@ -161,8 +161,10 @@ function contextOf(command: Command, config: Config): CommandContext {
 
 function readUrl(text: string): string {
   const url = URL.parse(text);
-  if (url?.protocol === "http:" || url?.protocol === "https:") return text;
-  throw new InvalidArgumentError("It must be an http or https URL, such as http://127.0.0.1:8080.");
+  if ((url?.protocol === "http:" || url?.protocol === "https:") && !holdsLogin(text)) return text;
+  throw new InvalidArgumentError(
+    "It must be an http or https URL, such as http://127.0.0.1:8080, without a name and password.",
+  );
 }
 
 function readCount(text: string): number {

@@ -1,7 +1,6 @@
-import { pipeline, type Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-import type { Dispatcher } from "undici";
-import { RequestRefusedError, ResponseTooLargeError } from "./http-client.ts";
+import type { IncomingHttpHeaders } from "node:http";
+import { type Dispatcher, errors } from "undici";
+import { RequestRefusedError } from "./http-client.ts";
 
 /** How long a server may be silent, in milliseconds. */
 export interface Patience {
@@ -12,78 +11,200 @@ export interface Patience {
 }
 
 export interface OutgoingRequest {
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | null;
-  readonly signal?: AbortSignal | null;
+  readonly method: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
 }
 
+/** An answer whose body is still coming in. */
+export interface Answer {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingBody;
+}
+
+/** The parts of a body as they come; undecoded. Whoever stops reading closes the connection. */
+export interface IncomingBody extends AsyncIterable<Buffer> {
+  /** Closes the connection, unless the body has ended. */
+  close(): void;
+  /**
+   * Throws the rest away. When it is short and comes soon, the connection can be used again, which closing
+   * it would prevent.
+   */
+  dump(): void;
+}
+
+/** A reader that is slower than its server has it wait when so many bytes lie there unread. */
+const MAX_UNREAD_BYTES = 65_536;
+const MAX_DUMPED_BYTES = 16_384;
+const MAX_DUMPING_MS = 1_000;
+
 /**
- * Sends one request. Redirects are not followed. Name and password of the URL are sent as Basic
- * credentials (RFC 7617).
+ * Sends one request and resolves when its answer begins. Redirects are not followed. Name and password of
+ * the URL are sent as Basic credentials (RFC 7617).
+ *
+ * An abort of the signal closes the connection at any time, and is thrown from here or from the body.
  */
 export async function send(
   dispatcher: Dispatcher,
   url: URL,
   { method, headers, body, signal }: OutgoingRequest,
   patience: Patience,
-): Promise<Dispatcher.ResponseData> {
-  signal?.throwIfAborted();
+): Promise<Answer> {
+  signal.throwIfAborted();
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new RequestRefusedError(`Only http and https can be asked, not ${url.protocol}`);
   }
-  return await dispatcher.request({
-    origin: url.origin,
-    path: url.pathname + url.search,
-    method: method as Dispatcher.HttpMethod,
-    headers: { ...credentialsOf(url), ...headers },
-    body,
-    signal,
-    headersTimeout: patience.headersMs,
-    bodyTimeout: patience.bodyMs,
-  });
+  const exchange = new Exchange(signal);
+  dispatcher.dispatch(
+    {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { "user-agent": "parley", ...credentialsOf(url), ...headers },
+      body,
+      headersTimeout: patience.headersMs,
+      bodyTimeout: patience.bodyMs,
+    },
+    exchange,
+  );
+  return await exchange.answer;
 }
 
-function credentialsOf({ username, password }: URL): Record<string, string> {
-  if (username === "" && password === "") return {};
+function credentialsOf({ username, password }: URL): Record<string, string> | undefined {
+  if (username === "" && password === "") return undefined;
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
+/** For undici alone, so it needs no stack of its own. */
+const NOT_READ = new Error("Nobody reads the answer any more");
+
 /**
- * The body as it comes in, decoded.
- *
- * @throws ResponseTooLargeError as soon as it has more than `maxBytes`.
+ * What undici tells of one request, and what is read of its answer: without the stream and the errors that
+ * undici's own `request` makes for each.
  */
-export async function* bodyOf(
-  { body, headers }: Dispatcher.ResponseData,
-  maxBytes: number,
-): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of decoded(body, String(headers["content-encoding"] ?? ""))) {
-    size += chunk.length;
-    if (size > maxBytes) throw new ResponseTooLargeError(`The answer has more than ${maxBytes} bytes`);
-    yield chunk;
+class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
+  readonly #answer = Promise.withResolvers<Answer>();
+  readonly #signal: AbortSignal;
+  #controller?: Dispatcher.DispatchController;
+  readonly #unread: Buffer[] = [];
+  #unreadBytes = 0;
+  /** Of a reader that waits. */
+  #wake?: () => void;
+  #ended = false;
+  /** Why the body does not come to its end. */
+  #failure?: { readonly reason: unknown };
+  /** Set while the rest is thrown away. */
+  #dumping?: { bytes: number; readonly timer: NodeJS.Timeout };
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort);
   }
-}
 
-/** Closes the connection under a body that nobody reads to its end. */
-export function discard(body: Readable): void {
-  // Its failure is what is wanted; without a listener it would end the process.
-  body.on("error", () => undefined).destroy();
-}
+  get answer(): Promise<Answer> {
+    return this.#answer.promise;
+  }
 
-function decoded(body: Readable, encoding: string): Readable {
-  switch (encoding.toLowerCase()) {
-    case "":
-    case "identity":
-      return body;
-    case "gzip":
-    case "x-gzip":
-      // Whoever reads the stream learns of its failure.
-      return pipeline(body, createGunzip(), () => undefined);
-    default:
-      discard(body);
-      throw new RequestRefusedError(`The answer has the encoding ${encoding}, which was not asked for`);
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // While it waited for a connection.
+    if (this.#failure) controller.abort(NOT_READ);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    // Informational ones come before the answer: RFC 9110, section 15.2.
+    if (status >= 200) this.#answer.resolve({ status, headers, body: this });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, part: Buffer): void {
+    if (this.#dumping) {
+      this.#dumping.bytes += part.length;
+      if (this.#dumping.bytes > MAX_DUMPED_BYTES) this.#giveUp(NOT_READ);
+      return;
+    }
+    this.#unread.push(part);
+    this.#unreadBytes += part.length;
+    if (this.#unreadBytes > MAX_UNREAD_BYTES) controller.pause();
+    this.#wake?.();
+  }
+
+  onResponseEnd(): void {
+    this.#ended = true;
+    this.#settle();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // Such as a line break in a header.
+    const unsendable = error instanceof errors.InvalidArgumentError;
+    this.#fail(unsendable ? new RequestRefusedError(`It can't be sent: ${error.message}`) : error);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    try {
+      for (;;) {
+        const part = this.#unread.shift();
+        if (part) {
+          this.#unreadBytes -= part.length;
+          yield part;
+        } else if (this.#failure) {
+          throw this.#failure.reason;
+        } else if (this.#ended) {
+          return;
+        } else {
+          const more = Promise.withResolvers<void>();
+          this.#wake = more.resolve;
+          this.#controller?.resume();
+          await more.promise;
+        }
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  close(): void {
+    if (!this.#dumping) this.#giveUp(NOT_READ);
+  }
+
+  dump(): void {
+    if (this.#ended || this.#failure || this.#dumping) return;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#unread.length = 0;
+    const timer = setTimeout(() => this.#giveUp(NOT_READ), MAX_DUMPING_MS).unref();
+    this.#dumping = { bytes: 0, timer };
+    this.#controller?.resume();
+  }
+
+  /** What lies there unread is not wanted any more either. */
+  readonly #onAbort = (): void => {
+    this.#unread.length = 0;
+    this.#giveUp(this.#signal.reason);
+  };
+
+  #giveUp(reason: unknown): void {
+    if (this.#ended || this.#failure) return;
+    this.#fail(reason);
+    this.#controller?.abort(NOT_READ);
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#ended || this.#failure) return;
+    this.#failure = { reason };
+    this.#answer.reject(reason);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    clearTimeout(this.#dumping?.timer);
+    this.#wake?.();
   }
 }

@@ -1,11 +1,10 @@
 import { text } from "node:stream/consumers";
 import type { Dispatcher } from "undici";
-import { bodyOf, type Patience, send } from "./exchange.ts";
+import { decodedBody } from "./decoded-body.ts";
+import { type Patience, send } from "./exchange.ts";
 import { type HttpClient, RequestRefusedError } from "./http-client.ts";
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Of a redirect's body, which nobody reads: less than this, and the connection is used again. */
-const MAX_DISCARDED_BYTES = 16_384;
 
 /** The port over a dispatcher, which judges each address, those that redirects lead to included. */
 export function httpClientOver(dispatcher: Dispatcher, patience: Patience): HttpClient {
@@ -13,21 +12,17 @@ export function httpClientOver(dispatcher: Dispatcher, patience: Patience): Http
     async get(url, { signal, maxBytes, headers, maxRedirects = 0 }) {
       for (let hop = 0, target = url; ; hop++) {
         const request = {
-          method: "GET",
-          headers: {
-            "user-agent": "parley",
-            "accept-encoding": "gzip",
-            ...(target.origin === url.origin && headers),
-          },
+          method: "GET" as const,
+          headers: { "accept-encoding": "gzip", ...(target.origin === url.origin && headers) },
           signal,
         };
-        const response = await send(dispatcher, target, request, patience);
-        const { statusCode: status, headers: received } = response;
+        const answer = await send(dispatcher, target, request, patience);
+        const { status, headers: received } = answer;
         const location = REDIRECTS.has(status) ? received.location : undefined;
         if (maxRedirects === 0 || location === undefined) {
-          return { status, headers: received, body: await text(bodyOf(response, maxBytes)) };
+          return { status, headers: received, body: await text(decodedBody(answer, maxBytes)) };
         }
-        await response.body.dump({ limit: MAX_DISCARDED_BYTES, signal });
+        answer.body.dump();
         if (hop === maxRedirects) {
           throw new RequestRefusedError(`${url.host} redirects more than ${maxRedirects} times`);
         }

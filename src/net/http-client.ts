@@ -28,6 +28,38 @@ export interface HttpClient {
   get(url: URL, options: HttpGetOptions): Promise<HttpResponse>;
 }
 
+export interface HttpPostOptions {
+  readonly signal: AbortSignal;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** An answer that is read while it comes in. Its body has to be read or dumped. */
+export interface StreamedResponse {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: IncomingHttpHeaders;
+  /**
+   * The decoded body, part by part. Whoever stops reading closes the connection.
+   *
+   * @throws as {@link StreamingClient.post}, and ResponseTooLargeError for what no answer can be.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** To be called where the rest of the body is not wanted, but its connection may be used again. */
+  dump(): void;
+}
+
+/** The outgoing HTTP that providers of models use. */
+export interface StreamingClient {
+  /**
+   * Resolves when the answer begins. Redirects are not followed.
+   *
+   * @throws RequestRefusedError for what another attempt would meet again.
+   * @throws the signal's reason when it aborts, or the transport's own error.
+   */
+  post(url: URL, options: HttpPostOptions): Promise<StreamedResponse>;
+}
+
 /** A request that this server will not make, or an answer that it will not take: not to be repeated. */
 export class RequestRefusedError extends Error {
   override readonly name: string = "RequestRefusedError";

@@ -1,9 +1,9 @@
 import type { Logger } from "../core/logger.ts";
-import { fetchOver } from "./fetch.ts";
 import { guardedAgent, type Lookup } from "./guarded-agent.ts";
 import { httpClientOver } from "./guarded-http-client.ts";
-import type { HttpClient } from "./http-client.ts";
+import type { HttpClient, StreamingClient } from "./http-client.ts";
 import type { AllowRule } from "./outbound-rules.ts";
+import { streamingClientOver } from "./streaming-client.ts";
 import { addTraceHeaders } from "./trace-headers.ts";
 
 export interface OutboundOptions {
@@ -18,9 +18,10 @@ export interface OutboundOptions {
 
 /** All that this server sends to others: the only way out of it. */
 export interface Outbound {
+  /** For tools. */
   readonly http: HttpClient;
-  /** For the SDKs of model providers. */
-  readonly fetch: typeof fetch;
+  /** For the providers of models. */
+  readonly streaming: StreamingClient;
   /** Ends what is still under way, and closes all connections. */
   close(): Promise<void>;
 }
@@ -40,7 +41,7 @@ export function openOutbound({ rules, log, lookup, traceHeaders }: OutboundOptio
   const dispatcher = traceHeaders ? agent.compose(addTraceHeaders(rules, traceHeaders)) : agent;
   return {
     http: httpClientOver(dispatcher, TOOL_PATIENCE),
-    fetch: fetchOver(dispatcher, { patience: MODEL_PATIENCE, maxBytes: MODEL_MAX_BYTES }),
+    streaming: streamingClientOver(dispatcher, { patience: MODEL_PATIENCE, maxBytes: MODEL_MAX_BYTES }),
     close: () => agent.destroy(),
   };
 }

@@ -1,5 +1,8 @@
-import { type Level, type LoggerOptions, pino } from "pino";
+import type { Writable } from "node:stream";
+import { type Bindings, type Level, type LoggerOptions, pino } from "pino";
 import pretty, { type PrettyOptions } from "pino-pretty";
+import { LOG_FIELDS } from "../core/logger.ts";
+import { errorFields } from "./error-fields.ts";
 import type { FaultReporter } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
@@ -12,28 +15,50 @@ export interface LoggerSettings {
   readonly worker?: number;
   /** Is told of each error at level `error` and `fatal`. */
   readonly faults?: Pick<FaultReporter, "report">;
+  /** Where lines go. Default: standard output. */
+  readonly out?: Writable;
 }
 
 const PRETTY: PrettyOptions = {
   sync: true,
+  singleLine: true,
   ignore: "pid,hostname,worker",
   translateTime: "SYS:HH:MM:ss",
   messageFormat: "{if worker}[{worker}] {end}{msg}",
 };
+const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id"]);
 
-/** JSON lines on standard output; readable ones when that is a terminal. */
+/**
+ * JSON lines on standard output; readable ones when that is a terminal. A line has the fields of
+ * {@link LOG_FIELDS} and no other, whatever it was given.
+ */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false, worker, faults }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, worker, faults, out }: LoggerSettings = {},
 ) {
-  const options = {
+  const options: LoggerOptions = {
     level,
     base: worker === undefined ? undefined : { worker },
+    formatters: { log: allowed },
+    serializers: { err: errorFields(level === "debug") },
     ...(traced && { mixin: activeSpanIds }),
     ...(faults && { hooks: reportTo(faults) }),
   };
-  if (!terminal) return pino(options);
-  return pino(options, pretty(PRETTY));
+  const log = terminal ? pino(options, pretty({ ...PRETTY, destination: out ?? 1 })) : pino(options, out);
+  // Inherited by its children, whose fields pino's formatters don't see.
+  const { child } = log;
+  log.child = function (this: typeof log, fields: Bindings) {
+    return child.call(this, allowed(fields));
+  } as typeof child;
+  return log;
+}
+
+function allowed(fields: Record<string, unknown>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const name in fields) {
+    if (FIELDS.has(name)) kept[name] = fields[name];
+  }
+  return kept;
 }
 
 function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import {
   applySdkMetadata,
   createStackParser,
@@ -13,7 +14,7 @@ import {
 } from "@sentry/core/server";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Outbound } from "../net/outbound.ts";
+import type { StreamingClient } from "../net/http-client.ts";
 import type { Fault, FaultReporter } from "./fault-reporter.ts";
 
 export interface SentryOptions {
@@ -21,7 +22,7 @@ export interface SentryOptions {
   readonly environment?: string;
   /** `parley@<version>`. */
   readonly release: string;
-  readonly fetch: Outbound["fetch"];
+  readonly http: StreamingClient;
   /** Is told what could not be reported; it must not report in turn. */
   readonly log: Logger;
 }
@@ -45,7 +46,7 @@ export class SentryReporter implements FaultReporter {
   readonly #client: ServerRuntimeClient;
   readonly #log: Logger;
 
-  constructor({ dsn, environment, release, fetch, log }: SentryOptions) {
+  constructor({ dsn, environment, release, http, log }: SentryOptions) {
     this.#log = log;
     const options: ServerRuntimeClientOptions = {
       dsn,
@@ -60,15 +61,14 @@ export class SentryReporter implements FaultReporter {
       transport: ({ url, headers, ...rest }) =>
         createTransport(rest, async ({ body }) => {
           try {
-            const response = await fetch(url, {
-              method: "POST",
+            const response = await http.post(new URL(url), {
               headers: { ...headers, "content-type": "application/x-sentry-envelope" },
               body: typeof body === "string" ? body : new TextDecoder().decode(body),
               signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
             });
-            await response.body?.cancel();
+            response.dump();
             const { status } = response;
-            if (!response.ok) log.warn({ status }, "Sentry did not take a report");
+            if (status >= 300) log.warn({ status }, "Sentry did not take a report");
             return { statusCode: status, headers: limitsOf(response.headers) };
           } catch (error) {
             log.warn({ err: error }, "Sentry could not be reached with a report");
@@ -95,10 +95,10 @@ export class SentryReporter implements FaultReporter {
 }
 
 /** What Sentry says of when it takes the next report. */
-function limitsOf(headers: Headers) {
+function limitsOf(headers: IncomingHttpHeaders) {
   return {
-    "x-sentry-rate-limits": headers.get("x-sentry-rate-limits"),
-    "retry-after": headers.get("retry-after"),
+    "x-sentry-rate-limits": headers["x-sentry-rate-limits"]?.toString() ?? null,
+    "retry-after": headers["retry-after"] ?? null,
   };
 }
 

@@ -14,6 +14,7 @@ export type WorkerRequests = Omit<PrimaryCalls, "ready" | "leaving">;
 /** A worker's process, by way of node:cluster. */
 export class ForkedWorker implements PoolWorker {
   readonly id: number;
+  readonly pid: number | undefined;
   readonly ready: Promise<Introduction | undefined>;
   readonly leaving: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
@@ -24,6 +25,7 @@ export class ForkedWorker implements PoolWorker {
   constructor(requests: WorkerRequests) {
     this.#worker = cluster.fork();
     this.id = this.#worker.id;
+    this.pid = this.#worker.process.pid;
     const ready = Promise.withResolvers<Introduction | undefined>();
     const leaving = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<WorkerEnd>();
@@ -44,7 +46,7 @@ export class ForkedWorker implements PoolWorker {
     );
     // A process that could not be started has no exit to tell of.
     this.#worker.on("error", (error: Error) => {
-      if (this.#worker.process.pid === undefined) end({ code: undefined, text: error.message });
+      if (this.pid === undefined) end({ code: undefined, text: error.message });
     });
   }
 

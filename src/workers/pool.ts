@@ -14,6 +14,7 @@ const MAX_WAIT_MS = 30_000;
 /** A process that serves, as the pool sees it. */
 export interface PoolWorker {
   readonly id: number;
+  readonly pid: number | undefined;
   /** Resolves once it serves, or with nothing when it has ended before. */
   readonly ready: Promise<Introduction | undefined>;
   /** Resolves once it takes no more work, whoever wanted that. */
@@ -149,6 +150,7 @@ export class WorkerPool {
     const { clock, log, giveUp } = this.#options;
     const since = clock.now();
     this.#serving = [...this.#serving, worker];
+    log.info({ worker: worker.id }, `Worker ${worker.id} serves, as process ${worker.pid}`);
     worker.leaving.then(async () => {
       if (!this.#serving.includes(worker) || this.#stopping.signal.aborted) return;
       this.#leave(worker);

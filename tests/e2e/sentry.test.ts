@@ -67,7 +67,8 @@ test("a request that fails unexpectedly is reported, with its id and without a w
     body: JSON.stringify({ conversation_id }),
   });
   expect(status).toBe(500);
-  await eventually(() => server.log.join("\n").includes(CANARY.slice(0, 10)));
+  await eventually(() => server.log.join("\n").includes("A request failed unexpectedly"));
+  expect(server.log.join("\n")).not.toContain(CANARY.slice(0, 10));
 
   const event = await theEvent();
   expect(event).toMatchObject({

@@ -15,7 +15,7 @@ import { openSqlite } from "../support/sqlite.ts";
 const CONVERSATIONS = Number(process.env.BACKUP_CONVERSATIONS ?? 200);
 const TURNS = Number(process.env.BACKUP_TURNS ?? 20);
 const MAX_MEMORY_MB = 200;
-const COUNTS = `${CONVERSATIONS} conversations, ${CONVERSATIONS * TURNS} turns and 0 sessions`;
+const COUNTS = `${CONVERSATIONS} conversations, ${CONVERSATIONS * TURNS} turns, 0 sessions and 0 model calls`;
 
 /**
  * Tells the most memory that the process ever had resident, in kilobytes, as its last act. Where there is

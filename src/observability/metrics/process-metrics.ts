@@ -9,11 +9,16 @@ const MISNAMED = [
 
 let metrics: Registry | undefined;
 
-/** Node's own: memory, garbage collection, the event loop. A process has them once, whoever asks. */
+/** Node's own metrics in a registry of their own: a process has them once, whoever asks. */
 export function processMetrics(): Registry {
   if (metrics) return metrics;
   metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
-  for (const name of MISNAMED) metrics.removeSingleMetric(name);
+  collectProcessMetrics(metrics);
   return metrics;
+}
+
+/** Puts Node's own into a registry: memory, garbage collection, the event loop. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
 }

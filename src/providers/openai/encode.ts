@@ -17,7 +17,7 @@ export interface EncodeOptions {
 }
 
 /**
- * A request in the format of POST /chat/completions.
+ * The JSON text of a request to POST /chat/completions.
  *
  * Whatever a model once wrote comes back in the history, and a server that rejects it would reject
  * every later message of that conversation. So names, ids, arguments and text are sent in a form
@@ -26,16 +26,26 @@ export interface EncodeOptions {
 export function encode(
   { messages, tools }: ModelRequest,
   { model, baseUrl, maxOutputTokens }: EncodeOptions,
-): OpenAI.ChatCompletionCreateParamsStreaming {
-  return {
+): string {
+  const request: OpenAI.ChatCompletionCreateParamsStreaming = {
     model,
     messages: messages.map(encodeMessage),
     stream: true,
     stream_options: { include_usage: true },
-    // Some servers reject an empty list.
-    ...(tools.length > 0 && { tools: tools.map(encodeTool) }),
     ...(maxOutputTokens !== undefined && { [maxTokensField(baseUrl)]: maxOutputTokens }),
   };
+  const text = JSON.stringify(request);
+  // Some servers reject an empty list.
+  return tools.length === 0 ? text : `${text.slice(0, -1)},"tools":${encodeTools(tools)}}`;
+}
+
+const encodedTools = new WeakMap<readonly ToolDefinition[], string>();
+
+/** Most of a request's text, and the same in all of them: made once. */
+function encodeTools(tools: readonly ToolDefinition[]): string {
+  const text = encodedTools.get(tools) ?? JSON.stringify(tools.map(encodeTool));
+  encodedTools.set(tools, text);
+  return text;
 }
 
 /** OpenAI's newer models take only the new name of the limit, most other servers only the old one. */

@@ -1,10 +1,12 @@
-import { type ClientOptions, OpenAI } from "openai";
 import { derivedId } from "../../core/ids.ts";
 import type { LanguageModel, ModelRequest } from "../../core/model/language-model.ts";
 import { modelError } from "../../core/model/model-errors.ts";
+import { beginningOf } from "../../net/body-text.ts";
+import type { StreamedResponse, StreamingClient } from "../../net/http-client.ts";
+import { serverSentEvents } from "../../net/server-sent-events.ts";
 import { decode, type WireChunk } from "./decode.ts";
 import { encode } from "./encode.ts";
-import { toModelError } from "./errors.ts";
+import { BadStream, brokenOff, failed, unanswered } from "./errors.ts";
 
 export interface OpenAIModelOptions {
   /** For a server that asks for none: any text. */
@@ -15,15 +17,12 @@ export interface OpenAIModelOptions {
   readonly baseUrl?: string;
   /** Upper bound of the tokens of one answer. Default: the server's own. */
   readonly maxOutputTokens?: number;
-  /** What the SDK sends its requests with. */
-  readonly fetch: NonNullable<ClientOptions["fetch"]>;
+  readonly http: StreamingClient;
 }
 
-/**
- * How long a server may take to begin its answer, in milliseconds: a model may have to be loaded first.
- * The deadline that counts is the caller's signal, which may be longer or shorter.
- */
-const RESPONSE_TIMEOUT_MS = 300_000;
+const OPENAI_BASE_URL = "https://api.openai.com/v1";
+/** Of an error's body: enough for any error in JSON. */
+const MAX_ERROR_LENGTH = 65_536;
 
 /**
  * A model behind OpenAI's chat completions API: OpenAI itself, Ollama, vLLM, llama.cpp and others.
@@ -52,38 +51,47 @@ const RESPONSE_TIMEOUT_MS = 300_000;
  * the server asked for, if it did.
  */
 export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
-  const client = new OpenAI({
-    apiKey: options.apiKey,
-    baseURL: options.baseUrl ?? null,
-    fetch: options.fetch,
-    maxRetries: 0,
-    timeout: RESPONSE_TIMEOUT_MS,
-    // What is not given here, the SDK takes from environment variables or logs to the console.
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    logLevel: "off",
-  });
+  const { apiKey, http } = options;
+  const url = endpoint(options.baseUrl ?? OPENAI_BASE_URL);
+  const headers = {
+    "content-type": "application/json",
+    accept: "application/json",
+    authorization: `Bearer ${apiKey}`,
+  };
 
-  async function* receive(request: ModelRequest, signal: AbortSignal): AsyncGenerator<WireChunk> {
+  /** @throws AppError, or the signal's reason, unless the status is one of success. */
+  async function ask(request: ModelRequest, signal: AbortSignal): Promise<StreamedResponse> {
     const body = encode(request, options);
-    let contentType = "";
+    const response = await http.post(url, { headers, body, signal }).catch((error) => {
+      signal.throwIfAborted();
+      throw unanswered(error, apiKey);
+    });
+    if (response.status >= 200 && response.status < 300) return response;
+    const text = await beginningOf(response.body, MAX_ERROR_LENGTH);
+    signal.throwIfAborted();
+    throw failed(response, text, apiKey);
+  }
+
+  async function* receive(request: ModelRequest, signal: AbortSignal): AsyncGenerator<WireChunk | null> {
+    const response = await ask(request, signal);
     let received = 0;
     try {
-      const { data, response } = await client.chat.completions.create(body, { signal }).withResponse();
-      contentType = response.headers.get("content-type") ?? "none";
-      for await (const chunk of data) {
+      for await (const { event, data } of serverSentEvents(response.body)) {
+        if (data === "[DONE]") {
+          response.dump();
+          break;
+        }
+        const chunk = parseChunk(data);
+        if (event === "error" || chunk?.error) throw BadStream.withError(chunk?.error ?? chunk);
         received++;
         request.onProgress?.();
         yield chunk;
       }
     } catch (error) {
       signal.throwIfAborted();
-      throw toModelError(error, options.apiKey);
+      throw brokenOff(error, apiKey);
     }
-    // The SDK ends an aborted stream as if it were complete.
-    signal.throwIfAborted();
+    const contentType = response.headers["content-type"] ?? "none";
     if (received === 0 && !contentType.startsWith("text/event-stream")) {
       const problem = `The answer is not an event stream but ${contentType}. Is the base URL right?`;
       throw modelError("model_rejected", new Error(problem));
@@ -99,4 +107,20 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
       return decode(receive(request, signal), makeId);
     },
   };
+}
+
+function endpoint(baseUrl: string): URL {
+  const url = new URL(baseUrl);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`;
+  url.hash = "";
+  return url;
+}
+
+function parseChunk(data: string): (WireChunk & { readonly error?: unknown }) | null {
+  try {
+    return JSON.parse(data);
+  } catch {
+    // The parser's own message holds a part of the answer, which is not for the log.
+    throw new BadStream("The stream has an event that is not JSON.");
+  }
 }

@@ -11,6 +11,7 @@ import {
   ReadConcern,
 } from "mongodb";
 import { AppError } from "../../core/errors.ts";
+import { Heartbeats } from "./heartbeats.ts";
 
 export interface MongoOptions extends Pick<MongoClientOptions, "maxPoolSize" | "monitorCommands"> {
   /** `mongodb://…` or `mongodb+srv://…`. Without a database in its path, that is `parley`. */
@@ -36,6 +37,9 @@ export class MongoDatabase {
   readonly client: MongoClient;
   readonly db: Db;
   readonly #timeoutMs: number;
+  readonly #heartbeats: Heartbeats;
+  readonly #atWork = new Set<Promise<unknown>>();
+  #disconnecting: Promise<void> | undefined;
   #closed = false;
 
   /** @throws Error when the URI can't be understood. */
@@ -51,6 +55,7 @@ export class MongoDatabase {
       socketTimeoutMS: driverMs,
       ignoreUndefined: true,
     });
+    this.#heartbeats = new Heartbeats(this.client);
     // A write that is answered is on the disks of most members, and only such writes are read: what a
     // caller was told once stays so after a failover. Set here, as the URI's parameters outdo the client's.
     this.db = this.client.db(databaseName(uri), {
@@ -75,12 +80,17 @@ export class MongoDatabase {
       reject(unavailable(error));
       timeout.abort(error);
     }, this.#timeoutMs);
+    let outcome: Promise<T> | undefined;
     try {
-      return await Promise.race([this.#connected().then(() => work(timeout.signal)), timedOut]);
+      await Promise.race([this.#connected(), timedOut]);
+      outcome = Promise.race([work(timeout.signal), timedOut]);
+      this.#atWork.add(outcome);
+      return await outcome;
     } catch (error) {
       throw storeError(error);
     } finally {
       clearTimeout(timer);
+      if (outcome) this.#atWork.delete(outcome);
     }
   }
 
@@ -97,7 +107,19 @@ export class MongoDatabase {
   /** The driver connects by itself too, but after one failure to do so never again. */
   async #connected(): Promise<void> {
     if (this.#closed) throw unavailable(new Error("The MongoDB client is closed"));
+    if (this.#heartbeats.stuck) {
+      this.#disconnecting ??= this.#disconnect().finally(() => {
+        this.#disconnecting = undefined;
+      });
+    }
+    await this.#disconnecting;
     await this.client.connect();
+  }
+
+  /** Not under calls that are at work: a cursor that is closed under its reader ends as if it had no more. */
+  async #disconnect(): Promise<void> {
+    await Promise.allSettled(this.#atWork);
+    await this.client.close();
   }
 }
 

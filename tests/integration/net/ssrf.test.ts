@@ -164,7 +164,7 @@ const WEATHER = { location: "Bern", days: 1, units: "metric", signal } as const;
 /** Everything that asks others, with that URL in its configuration. */
 const FETCHERS: Record<string, (url: string) => Promise<unknown>> = {
   OpenAI: (baseUrl) => {
-    const model = createOpenAIModel({ apiKey: "key", model: "m", baseUrl, fetch: outbound.fetch });
+    const model = createOpenAIModel({ apiKey: "key", model: "m", baseUrl, http: outbound.streaming });
     const messages = [{ role: "user", content: "Hi" }] as const;
     return Array.fromAsync(model.stream({ operation: "reply", messages, tools: [], locale: "en" }, signal));
   },

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { createMetrics } from "../../../bots/telegram/metrics.ts";
 import { Aimock } from "../../support/aimock.ts";
 import { startTestApp } from "../../support/app.ts";
 import { readSamples, scrape } from "../../support/metrics.ts";
@@ -124,6 +125,8 @@ describe("GET /metrics", () => {
     expect(read.get(`llm_tokens_total{${openai},provider="openai",user_id=""}`)).toBe(300);
     const titles = 'model="gpt-5-mini",operation="title",platform="web",provider="openai"';
     expect(read.get(`llm_tokens_total{${titles},user_id=""}`)).toBe(9);
+    // 250 input tokens at $0.25 a million and 50 output tokens at $2, and the title's.
+    expect(read.get('llm_cost_usd_total{model="gpt-5-mini",provider="openai"}')).toBeGreaterThan(0.000_162);
     expect(read.get('tool_calls_total{outcome="ok",tool="get_holidays"}')).toBe(1);
     expect(read.get('tool_calls_total{outcome="unknown_tool",tool="unknown"}')).toBe(1);
     expect(read.get('cache_requests_total{cache="get_holidays",result="miss"}')).toBe(1);
@@ -132,7 +135,7 @@ describe("GET /metrics", () => {
     expect(read.get("turns_waiting")).toBe(0);
     expect(
       read.get('store_operation_duration_seconds_count{operation="conversations.saveStep",store="sqlite"}'),
-    ).toBe(2);
+    ).toBe(1);
     expect(read.get(`http_requests_total{method="POST",path="${START}",status="200"}`)).toBe(1);
     expect(read.get("http_requests_in_flight")).toBe(1);
     expect(read.get('circuit_breaker_state{name="model:openai"}')).toBe(0);
@@ -195,12 +198,24 @@ describe("what is counted", () => {
 });
 
 describeWith({ program: "promtool", debianPackage: "prometheus" }, "promtool check metrics", () => {
-  test("finds nothing on /metrics but the unit in a name that dashboards already use", async () => {
-    const promtool = spawn("promtool", ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });
-    promtool.stdin.end(await scrape(app.url, KEY));
+  async function problemsOf(page: string): Promise<string[]> {
+    const promtool = spawn("promtool", ["check", "metrics"]);
+    promtool.stdin.end(page);
     const [out, problems] = await Promise.all([text(promtool.stdout), text(promtool.stderr)]);
-    expect(`${out}${problems}`.trim().split("\n")).toEqual([
+    return `${out}${problems}`.split("\n").filter((line) => line !== "");
+  }
+
+  test("finds nothing on /metrics but the unit in a name that dashboards already use", async () => {
+    expect(await problemsOf(await scrape(app.url, KEY))).toEqual([
       "openai_request_duration_ms metric names should not contain abbreviated units",
     ]);
+  });
+
+  test("finds nothing in the bot's metrics", async () => {
+    expect(await problemsOf(await createMetrics(() => 0).registry.metrics())).toEqual([]);
+  });
+
+  test("finds what is wrong", async () => {
+    expect(await problemsOf("# TYPE oops counter\noops 1\n")).not.toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { settle, until } from "../../support/fake-clock.ts";
 import { localOutbound } from "../../support/outbound.ts";
 import { testUpstream, WAITS } from "../../support/upstream.ts";
 
-const { fetch } = localOutbound();
+const { streaming: http } = localOutbound();
 
 const NEVER = new AbortController().signal;
 const REPLY: ModelRequest = {
@@ -31,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => aimock.close());
 
 async function ask(request = REPLY, signal = NEVER): Promise<string> {
-  const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: aimock.baseUrl, fetch });
+  const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: aimock.baseUrl, http });
   const events = await Array.fromAsync(resilientModel(openai, setUp.upstream).stream(request, signal));
   return events.map((event) => (event.type === "text_delta" ? event.text : "")).join("");
 }
@@ -128,7 +128,7 @@ test("nobody is listening: three attempts, then the breaker is open", async () =
     apiKey: "key",
     model: "gpt-test",
     baseUrl: "http://127.0.0.1:9",
-    fetch,
+    http,
   });
   const model = resilientModel(openai, setUp.upstream);
   const answer = Array.fromAsync(model.stream(REPLY, NEVER)).then(() => "an answer");

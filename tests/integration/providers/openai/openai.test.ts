@@ -1,10 +1,12 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { errors } from "undici";
 import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
+import type { StreamingClient } from "../../../../src/net/http-client.ts";
 import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
+import { localServer } from "../../../fixtures/tools/local-server.ts";
 import { Aimock, type Reply } from "../../../support/aimock.ts";
 import { localOutbound, outboundAllowing } from "../../../support/outbound.ts";
 import { chunk, refusal, usageChunk } from "../../../support/raw-sse.ts";
@@ -32,7 +34,7 @@ function model(options: Partial<OpenAIModelOptions> = {}) {
     apiKey: KEY,
     model: "gpt-5-mini",
     baseUrl: aimock.baseUrl,
-    fetch: outbound.fetch,
+    http: outbound.streaming,
     ...options,
   });
 }
@@ -40,6 +42,21 @@ function model(options: Partial<OpenAIModelOptions> = {}) {
 function ask(reply: Reply, request = QUESTION): Promise<ModelEvent[]> {
   aimock.script(reply);
   return Array.fromAsync(model().stream(request, NEVER));
+}
+
+/** The way out, which takes down what is sent; or that fails. */
+function recording(failure?: Error) {
+  const urls: string[] = [];
+  const headers: object[] = [];
+  const http: StreamingClient = {
+    async post(url, options) {
+      urls.push(url.href);
+      headers.push(options.headers);
+      if (failure) throw failure;
+      return outbound.streaming.post(url, options);
+    },
+  };
+  return { http, urls, headers };
 }
 
 /** The answer's text, and its other events. */
@@ -158,6 +175,23 @@ describe("answers", () => {
   });
 });
 
+test("the connection stays open for the end that follows [DONE]", async () => {
+  const answered = Promise.withResolvers<ServerResponse>();
+  const ended: Socket[] = [];
+  const server = await localServer((_url, response, { socket }) => {
+    socket.once("end", () => ended.push(socket));
+    response.write(`data: ${JSON.stringify(chunk({ content: "Hi" }, "stop"))}\n\ndata: [DONE]\n\n`);
+    answered.resolve(response);
+  });
+  const ask = () => Array.fromAsync(model({ baseUrl: server.url }).stream(QUESTION, NEVER));
+  expect(summary(await ask()).text).toBe("Hi");
+  // Whatever the first call sent is there before a second one, over another connection.
+  await ask();
+  expect(ended).toEqual([]);
+  (await answered.promise).end();
+  await server.close();
+});
+
 test("a stream under another content type is read all the same", async () => {
   const headers = { "content-type": "text/plain" };
   expect(summary(await ask({ headers, raw: [chunk({ content: "Hi" }), chunk({}, "stop")] })).text).toBe("Hi");
@@ -240,8 +274,8 @@ describe("failures", () => {
     ["no answer in time", new errors.HeadersTimeoutError()],
     ["a connection that breaks off", new errors.SocketError("other side closed")],
   ])("%s", async (_what, error) => {
-    const fetch = () => Promise.reject(error);
-    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    const http = { post: () => Promise.reject(error) };
+    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
     await expect(asked).rejects.toMatchObject({
       meta: { reason: "model_unavailable" },
       cause: { message: expect.stringContaining(error.message) },
@@ -250,8 +284,8 @@ describe("failures", () => {
 
   test("an address that may not be reached, and the log says the cure", async () => {
     const before = aimock.requests.length;
-    const { fetch } = outboundAllowing([]);
-    const asked = Array.fromAsync(model({ fetch }).stream(QUESTION, NEVER));
+    const { streaming: http } = outboundAllowing([]);
+    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
     await expect(asked).rejects.toMatchObject({
       code: "failed_precondition",
       retryable: false,
@@ -259,6 +293,13 @@ describe("failures", () => {
       cause: { message: expect.stringContaining(`add ${new URL(aimock.baseUrl).host} to OUTBOUND_ALLOW`) },
     });
     expect(aimock.requests.length).toBe(before);
+  });
+
+  test("what a broken stream held is not for the log", async () => {
+    const raw = [chunk({ content: "private" }), 'data: {"private\n\n'];
+    const error = await ask({ raw }).catch((caught) => caught);
+    expect(error.meta).toEqual({ reason: "model_interrupted" });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain("private");
   });
 
   test("a redirect is not followed", async () => {
@@ -332,15 +373,11 @@ describe("abort", () => {
 });
 
 describe("requests", () => {
-  test("hold the key, the model and the tools; a fetch of one's own is used", async () => {
+  test("hold the key, the model and the tools", async () => {
     aimock.script({ text: "Hi" });
-    const urls: string[] = [];
-    const own: typeof fetch = (url, init) => {
-      urls.push(String(url));
-      return outbound.fetch(url, init);
-    };
+    const { http, urls } = recording();
     const tool = { name: "now", description: "The time.", parameters: { type: "object" } };
-    const asked = model({ fetch: own, maxOutputTokens: 9 });
+    const asked = model({ http, maxOutputTokens: 9 });
     await Array.fromAsync(asked.stream({ ...QUESTION, tools: [tool] }, NEVER));
     expect(asked).toMatchObject({ provider: "openai", model: "gpt-5-mini" });
     expect(urls).toEqual([`${aimock.baseUrl}/chat/completions`]);
@@ -357,6 +394,18 @@ describe("requests", () => {
     });
   });
 
+  test.each([
+    ["http://localhost:11434/v1", "http://localhost:11434/v1/chat/completions"],
+    ["http://localhost:11434/v1/", "http://localhost:11434/v1/chat/completions"],
+    ["https://models.test", "https://models.test/chat/completions"],
+    ["https://me.test/openai/v1?api-version=1", "https://me.test/openai/v1/chat/completions?api-version=1"],
+    ["https://models.test/v1/#top", "https://models.test/v1/chat/completions"],
+  ])("for the base URL %s go to %s", async (baseUrl, url) => {
+    const { http, urls } = recording(new Error("Not sent"));
+    await expect(Array.fromAsync(model({ http, baseUrl }).stream(QUESTION, NEVER))).rejects.toThrow();
+    expect(urls).toEqual([url]);
+  });
+
   test("go to OpenAI when no base URL is given, whatever the environment says", async () => {
     const environment = process.env;
     process.env = {
@@ -366,16 +415,17 @@ describe("requests", () => {
       OPENAI_PROJECT_ID: "p",
     };
     try {
-      const sent: Request[] = [];
-      const refuse: typeof fetch = (url, init) => {
-        sent.push(new Request(url, init));
-        return Promise.resolve(new Response("{}", { status: 400 }));
-      };
-      const openai = createOpenAIModel({ apiKey: KEY, model: "m", fetch: refuse });
+      const { http, urls, headers } = recording(new Error("Not sent"));
+      const openai = createOpenAIModel({ apiKey: KEY, model: "m", http });
       await expect(Array.fromAsync(openai.stream(QUESTION, NEVER))).rejects.toThrow();
-      expect(sent.map(({ url }) => url)).toEqual(["https://api.openai.com/v1/chat/completions"]);
-      expect(sent[0]?.headers.get("openai-organization")).toBeNull();
-      expect(sent[0]?.headers.get("openai-project")).toBeNull();
+      expect(urls).toEqual(["https://api.openai.com/v1/chat/completions"]);
+      expect(headers).toEqual([
+        {
+          accept: "application/json",
+          authorization: `Bearer ${KEY}`,
+          "content-type": "application/json",
+        },
+      ]);
     } finally {
       process.env = environment;
     }

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
+import type { OpenAI } from "openai";
 import type { ModelMessage, ToolDefinition } from "../../../../src/core/model/language-model.ts";
 import { type EncodeOptions, encode } from "../../../../src/providers/openai/encode.ts";
 
 function encoded(messages: readonly ModelMessage[], tools: readonly ToolDefinition[] = [], options = {}) {
   const all: EncodeOptions = { model: "m", ...options };
-  return encode({ operation: "reply", messages, tools, locale: "en" }, all);
+  const text = encode({ operation: "reply", messages, tools, locale: "en" }, all);
+  const body: OpenAI.ChatCompletionCreateParamsStreaming = JSON.parse(text);
+  return body;
 }
 
 function historyWith(call: { id?: string; name?: string; arguments?: string }) {
@@ -65,6 +68,13 @@ describe("encode", () => {
         function: { name: "now", description: "The time.", parameters: { type: "object" } },
       },
     ]);
+  });
+
+  test("each list of tools is its own, and the same in every request", () => {
+    const [now, then] = ["now", "then"].map((name) => [{ name, description: "", parameters: {} }]);
+    const names = (tools = now) =>
+      encoded([], tools).tools?.map((tool) => "function" in tool && tool.function.name);
+    expect([names(now), names(then), names(now)]).toEqual([["now"], ["then"], ["now"]]);
   });
 
   test.each([

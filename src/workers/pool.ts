@@ -1,5 +1,4 @@
 import type { Clock } from "../core/clock.ts";
-import { deadline, orAborted } from "../core/deadline.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Introduction } from "../start-up-lines.ts";
 
@@ -137,11 +136,10 @@ export class WorkerPool {
     const worker = fork();
     this.#alive.add(worker);
     const ended = worker.ended.finally(() => this.#alive.delete(worker));
-    const limit = deadline(clock, START_MS, () => undefined);
-    const introduction = await orAborted(worker.ready, limit.signal).catch(() => undefined);
-    limit.clear();
+    const cancel = clock.after(START_MS, () => worker.kill());
+    const introduction = await worker.ready;
+    cancel();
     if (introduction) return { worker, introduction };
-    worker.kill();
     throw new StartFailed(worker, await ended);
   }
 
@@ -170,7 +168,8 @@ export class WorkerPool {
     const { signal } = this.#stopping;
     for (let failed = 0; !signal.aborted; ) {
       try {
-        await clock.sleep(waitMs(haste + failed), signal);
+        const ms = waitMs(haste + failed);
+        if (ms > 0) await clock.sleep(ms, signal);
         const { worker } = await this.#launch();
         this.#admit(worker, haste);
         return;

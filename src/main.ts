@@ -60,8 +60,8 @@ async function main(): Promise<void> {
   process.on("SIGINT", (signal) => cluster.isPrimary && onSignal(signal));
   process.on("SIGHUP", (signal) => {
     if (cluster.isWorker) return;
-    const hungUp = onTerminal && !isatty(STDOUT);
-    if (hungUp) onSignal(signal);
+    const terminalIsGone = onTerminal && !isatty(STDOUT);
+    if (terminalIsGone) onSignal(signal);
     else program.renew();
   });
 

@@ -35,7 +35,7 @@ export function supervise(config: Config, log: Logger, end: (exitCode: number) =
         metricsPage: () => metrics.page(),
         lastMetrics: (last) => metrics.told(worker, last),
       });
-      metrics.add(worker);
+      void worker.ready.then((serves) => serves && metrics.add(worker));
       return worker;
     },
     endMs: () => graceSeconds * 1000 + BEYOND_GRACE_MS,

@@ -53,16 +53,16 @@ export async function openStores(
   const durable = await (config.MONGO_URI === undefined
     ? openSqlite(config, log, watch, primary?.isFirst ?? true)
     : openMongo(config, config.MONGO_URI, watch));
-  const servers = redisServers(config);
-  if (servers) return withRedis(durable, servers, config, clock, log, watch);
-  return {
+  const own: Omit<Stores, "cache"> = {
     ...durable,
-    cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock),
     createRateLimiter(limit) {
-      const own = new MemoryRateLimiter(limit);
-      return primary ? new SharedRateLimiter(primary, limit, own) : own;
+      const counts = new MemoryRateLimiter(limit);
+      return primary ? new SharedRateLimiter(primary, limit, counts) : counts;
     },
   };
+  const servers = redisServers(config);
+  if (servers) return withRedis(own, servers, config, clock, log, watch);
+  return { ...own, cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock) };
 }
 
 /** @param migrates whether the file's schema is changed where it is an older one. */
@@ -121,7 +121,7 @@ async function openMongo(config: Config, uri: string, watch: StoreWatch): Promis
 }
 
 async function withRedis(
-  durable: DurableStores,
+  own: Omit<Stores, "cache">,
   servers: RedisServers,
   config: Config,
   clock: Clock,
@@ -134,18 +134,18 @@ async function withRedis(
     if (!client.isUp) throw new Error("Redis is down");
   };
   return {
-    ...durable,
+    ...own,
     sessions: watch.sessions(
       "redis",
-      new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
+      new redis.RedisSessionStore(client, own.sessions, sessionTtlMs(config)),
     ),
     cache: watch.cache("redis", new redis.RedisCache(client)),
-    createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, new MemoryRateLimiter(limit)),
-    dependencies: [...durable.dependencies, { name: "redis", required: false, check }],
-    description: [...durable.description, "Sessions and caches also in Redis, and the counts of rate limits"],
+    createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, own.createRateLimiter(limit)),
+    dependencies: [...own.dependencies, { name: "redis", required: false, check }],
+    description: [...own.description, "Sessions and caches also in Redis, and the counts of rate limits"],
     async close() {
       client.close();
-      await durable.close();
+      await own.close();
     },
   };
 }

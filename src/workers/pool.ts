@@ -79,13 +79,14 @@ export class WorkerPool {
    * told once.
    *
    * @returns what the first one tells of itself, once all serve.
-   * @throws StartFailed
+   * @throws StartFailed, or an AbortError when the pool is stopped meanwhile.
    */
   async start(): Promise<Introduction> {
     const { worker, introduction } = await this.#launch();
     this.#admit(worker, 0);
     const others = Array.from({ length: this.#options.size - 1 }, () => this.#fill(0));
     await Promise.all(others);
+    this.#stopping.signal.throwIfAborted();
     return introduction;
   }
 
@@ -139,8 +140,10 @@ export class WorkerPool {
     const cancel = clock.after(START_MS, () => worker.kill());
     const introduction = await worker.ready;
     cancel();
-    if (introduction) return { worker, introduction };
-    throw new StartFailed(worker, await ended);
+    if (!introduction) throw new StartFailed(worker, await ended);
+    // What it was told while it started it may not have heard.
+    if (this.#stopping.signal.aborted) worker.stop();
+    return { worker, introduction };
   }
 
   /** @param haste how many workers before it, in this place, ended soon after they were started. */
@@ -154,7 +157,10 @@ export class WorkerPool {
       this.#leave(worker);
       this.deaths++;
       log.error({ worker: worker.id }, `Worker ${worker.id} ends by itself; another takes its place`);
-      await this.#fill(clock.now() - since < SETTLED_MS ? haste + 1 : 0).catch(giveUp);
+      await this.#fill(clock.now() - since < SETTLED_MS ? haste + 1 : 0).catch((error) => {
+        if (!(error instanceof StartFailed)) throw error;
+        giveUp(error);
+      });
     });
   }
 

@@ -7,11 +7,13 @@ import { Channel } from "./channel.ts";
 import type { PrimaryCalls, WorkerCalls } from "./protocol.ts";
 
 /** How long the primary may take to count a request, in milliseconds. */
-const TAKE_MS = 250;
+const TAKE_MS = 1_000;
 /** How long it may take to hear all workers, in milliseconds. */
 const METRICS_MS = 5_000;
+/** How long it may take to hear that this worker serves, in milliseconds. */
+const READY_MS = 30_000;
 /** How long it may take to hear what is told to it, in milliseconds. */
-const TELL_MS = 1_000;
+const TELL_MS = 2_000;
 
 /** What a worker shares with the others, by way of the process that has started them all. */
 export interface Primary {
@@ -49,7 +51,7 @@ export class PrimaryLink implements Primary {
   }
 
   ready({ url, about }: Introduction): Promise<void> {
-    return this.#channel.ask("ready", { url, about }, TELL_MS);
+    return this.#channel.ask("ready", { url, about }, READY_MS);
   }
 
   /** Asks for another worker in the place of this one, and does not wait for it. */

@@ -205,6 +205,22 @@ describe("stop", () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  test("one that did not hear of it while it started is told again", async () => {
+    begin = (one) => {
+      one.obeys = false;
+    };
+    const starting = pool.start();
+    await settle();
+    starting.catch(() => undefined);
+    const stopping = pool.stop();
+    worker(1).obeys = true;
+    worker(1).serve();
+    await stopping;
+    expect(worker(1).told).toEqual(["stop", "stop"]);
+    await expect(starting).rejects.toMatchObject({ name: "AbortError" });
+    expect(forked).toHaveLength(1);
+  });
+
   test("one that hangs is killed, and told of", async () => {
     await pool.start();
     worker(2).obeys = false;

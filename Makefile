@@ -96,7 +96,7 @@ stop-test: $(BUILT) ## Stop the server under 200 running turns; STOPS=100 SEED=1
 
 ##@ Measure
 .PHONY: bench bench-readme
-bench: $(BUILT) $(if $(AB)$(SMOKE)$(PROFILE)$(CALLS)$(SOAK)$(COLD),,$(PEERS)) ## Measure turns beside a bare loop and peers; QUICK=1 in a minute; AB=dist.before or AB=NAME=VALUE compares two Parleys; PROFILE=1, CALLS=1, SOAK=1, COLD=1
+bench: $(BUILT) $(if $(AB)$(SMOKE)$(PROFILE)$(CALLS)$(SOAK)$(COLD),,$(PEERS)) ## Measure turns beside a bare loop and peers; QUICK=1 in a minute; AB=dist.before: this build over another
 	@exec node bench/main.ts $(BENCH_MODE) $(ARGS)
 
 bench-readme: $(INSTALLED) ## Write README's performance section anew, from bench/results/full.json

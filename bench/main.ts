@@ -79,6 +79,7 @@ async function measureAll(options: Options, args: readonly string[]): Promise<vo
   const scenarios = SCENARIOS[mode] ?? [];
   const results = await withBench(options, async (bench): Promise<Results> => {
     const machine = describeMachine(bench.folder);
+    const commit = describeCommit();
     bench.progress.section("Turns", 1, scenarios.length + 1);
     const { section, absent, durability } = await measureTurns(bench, { withPeers: mode !== "smoke" });
     const sections = [section];
@@ -89,7 +90,7 @@ async function measureAll(options: Options, args: readonly string[]): Promise<vo
     return {
       command: ["node bench/main.ts", ...args].join(" "),
       date: new Date().toISOString(),
-      commit: describeCommit(),
+      commit,
       minutes: (performance.now() - begun) / 60_000,
       machine,
       sections,
@@ -113,12 +114,15 @@ async function measureAll(options: Options, args: readonly string[]): Promise<vo
 
 async function comparePairsAndPrint(options: Options): Promise<void> {
   const variants = options.variants.map(parseVariant);
-  const { callers, rounds, roundMs } = options.effort;
+  const { production, effort } = options;
+  const { callers, rounds, roundMs } = effort;
   const comparisons = await withBench(options, async (bench) => {
     const all = [];
     for (const [index, count] of callers.entries()) {
       bench.progress.section("Pairs", index + 1, callers.length);
-      all.push(await comparePairs(bench, variants, { callers: count, rounds, roundMs, starts: STARTS }));
+      all.push(
+        await comparePairs(bench, variants, { callers: count, rounds, roundMs, starts: STARTS, production }),
+      );
     }
     return all;
   });
@@ -129,7 +133,7 @@ async function profileAndPrint(options: Options): Promise<void> {
   mkdirSync(RESULTS, { recursive: true });
   const file = await withBench(options, (bench) => {
     bench.progress.section("Profile", 1, 1);
-    return profileTurns(bench, RESULTS);
+    return profileTurns(bench, RESULTS, options.production);
   });
   console.log(`${profileText(file)}\n\nFor Chrome's DevTools and others: ${file}`);
 }

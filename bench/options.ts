@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Effort } from "./harness/bench.ts";
 
-export const USAGE = `node bench/main.ts [what] [how]
+export const USAGE = `node_modules/.bin/node bench/main.ts [what] [how]
 
 What
   (nothing)          everything, in less than ten minutes; results/full.*
@@ -9,7 +9,7 @@ What
   --smoke            a moment of it without the peers: shows that the harness works, measures nothing
   --ab VARIANT       this build beside another, in interleaved rounds of a turn; may be repeated. VARIANT is the
                      dist folder of another build, NAME=VALUE, or several of them with spaces between
-  --profile          a CPU profile of the embedded server at 32 callers
+  --profile          a CPU profile of the server at 32 callers
   --calls            what a call of a model costs, by Parley's provider, the SDK and bare undici
   --soak             many turns: memory as they go by, and what a turn costs beside so many conversations
   --cold             a clone, and "make run" in it until it is ready
@@ -20,6 +20,7 @@ How
   --seconds S        of each round
   --callers N,N      at the same time
   --turns N          of a soak (100,000)
+  --production       MongoDB and Redis instead of the embedded store, in --ab and --profile
   --data FOLDER      where servers keep their data; /dev/shm leaves the disk out of it
   --dist FOLDER      the build that is measured (./dist)
 `;
@@ -41,6 +42,7 @@ export interface Options {
   readonly effort: Effort;
   /** What the build is compared with in mode `ab`. */
   readonly variants: readonly string[];
+  readonly production: boolean;
   /** Of a soak. */
   readonly turns: number;
   readonly data?: string;
@@ -50,7 +52,7 @@ export interface Options {
 const NOTHING: Effort = { rounds: 0, roundMs: 0, warmUpMs: 0, warmUpOperations: 0, callers: [] };
 
 const EFFORTS: Record<Mode, Effort> = {
-  full: { rounds: 5, roundMs: 1_200, warmUpMs: 1_500, warmUpOperations: 1_500, callers: [1, 32, 256] },
+  full: { rounds: 5, roundMs: 1_000, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [1, 32, 256] },
   quick: { rounds: 3, roundMs: 400, warmUpMs: 500, warmUpOperations: 300, callers: [1, 32] },
   smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, warmUpOperations: 0, callers: [1, 8] },
   ab: { rounds: 20, roundMs: 600, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [32] },
@@ -79,6 +81,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: "string" },
       seconds: { type: "string" },
       callers: { type: "string" },
+      production: { type: "boolean", default: false },
       turns: { type: "string", default: "100000" },
       data: { type: "string" },
       dist: { type: "string", default: "dist" },
@@ -93,6 +96,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     mode,
     variants: values.ab ?? [],
+    production: values.production,
     turns: positive("turns", values.turns),
     data: values.data,
     dist: values.dist,

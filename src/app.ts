@@ -92,8 +92,8 @@ export async function startApp(
     tools,
     clock,
     ids,
-    prices,
     observer: observability.turns,
+    prices,
     settings: {
       timeoutMs: config.TURN_TIMEOUT_SECONDS * 1000,
       waitMs: config.TURN_WAIT_SECONDS * 1000,
@@ -119,9 +119,10 @@ export async function startApp(
   const readiness = new Readiness([...stores.dependencies, ...upstreams.dependencies]);
   const sweeping = new AbortController();
   const { createRateLimiter } = stores;
+  const usage = new UsageService(stores.usage, clock);
   const server = await openServer(config, {
     chat,
-    usage: new UsageService(stores.usage, clock),
+    usage,
     readiness,
     createRateLimiter,
     observability,

@@ -1,6 +1,5 @@
 import { Gauge, Registry } from "prom-client";
 import type { Config } from "./config.ts";
-import { approximateUsd } from "./core/ledger/money.ts";
 import type { PriceList } from "./core/ledger/price-list.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
@@ -8,13 +7,13 @@ import { TOOL_CALL_OUTCOMES, type TurnObserver } from "./core/turn-observer.ts";
 import type { Metrics } from "./observability/metrics/merge.ts";
 import { createMeters, type Meters } from "./observability/metrics/meters.ts";
 import { processMetrics } from "./observability/metrics/process-metrics.ts";
-import { type ModelCallObserver, meterModelCalls } from "./observability/model-calls.ts";
+import { meterModelCalls } from "./observability/model-calls.ts";
 import { watchRequests } from "./observability/requests.ts";
 import { type StoreWatch, watchStores } from "./observability/stores.ts";
+import { tracedModel } from "./observability/traced-model.ts";
 import type { Tracing } from "./observability/tracing.ts";
 import { watchTurns } from "./observability/turns.ts";
 import { type Guarded, meterBreakers } from "./observability/upstreams.ts";
-import { watchedModel } from "./observability/watched-model.ts";
 import { REFUSAL_REASONS, type RefusalReason } from "./transport/incoming/refusal.ts";
 import type { RequestObserver } from "./transport/request-observer.ts";
 import { version } from "./version.ts";
@@ -63,17 +62,13 @@ export async function openObservability(
     models: new Set([...prices.models, config.OPENAI_MODEL]),
     maxUsers: config.METRICS_USER_ID ? config.METRICS_MAX_USERS : 0,
   });
-  const observeCall: ModelCallObserver = (call) => {
-    const cost = prices.cost(call.provider, call.model, call.usage);
-    meterCall(cost === undefined ? call : { ...call, cost: approximateUsd(cost) });
-  };
   return {
     meters,
     tracing,
     requests: watchRequests(telemetry),
-    turns: watchTurns(telemetry),
+    turns: watchTurns(telemetry, meterCall),
     stores: watchStores(telemetry),
-    model: (inner) => watchedModel(inner, observeCall, tracing),
+    model: (inner) => (tracing ? tracedModel(inner, tracing) : inner),
     refused(reason) {
       meters.http.shed.of(reason).value++;
     },

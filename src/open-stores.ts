@@ -86,7 +86,7 @@ async function openSqlite(
   return {
     conversations: watch.conversations("sqlite", conversations),
     sessions: watch.sessions("sqlite", new SqliteSessionStore(database, sessionTtlMs(config))),
-    usage: new SqliteUsageStore(database),
+    usage: watch.usage("sqlite", new SqliteUsageStore(database)),
     dependencies: [{ name: "sqlite", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: SQLite in ${database.path}`],
     close: async () => database.close(),
@@ -113,7 +113,7 @@ async function openMongo(config: Config, uri: string, watch: StoreWatch): Promis
   return {
     conversations: watch.conversations("mongodb", conversations),
     sessions: watch.sessions("mongodb", new mongo.MongoSessionStore(database, sessionTtlMs(config))),
-    usage: new mongo.MongoUsageStore(database),
+    usage: watch.usage("mongodb", new mongo.MongoUsageStore(database)),
     dependencies: [{ name: "mongodb", required: true, check: () => conversations.ping() }],
     description: [`Conversations and sessions: MongoDB, database ${database.db.databaseName}`],
     close: () => database.close(),

@@ -8,11 +8,16 @@ import { NODE } from "../harness/server.ts";
 /** A first start may have to build the server. */
 const MONGO_START_MS = 180_000;
 
-/** Servers of the production stores, started for a benchmark and gone with it. */
+/** MongoDB and Redis, started for a benchmark and gone with it. */
 export interface ProductionStores {
-  /** With a migrated database. */
+  /** Makes a database of its own for a server of the build in `dist`. */
+  newDatabase(dist: string): Promise<ProductionDatabase>;
+}
+
+export interface ProductionDatabase {
   readonly mongoUri: string;
-  readonly redisUrl: string;
+  /** What a Parley needs to use it. */
+  readonly env: { readonly MONGO_URI: string; readonly REDIS_URL: string };
 }
 
 /** @throws Error that says what is missing. */
@@ -53,12 +58,21 @@ export async function startStores(bench: Bench, servers: Servers): Promise<Produ
     logFile: join(bench.folder, "redis.log"),
   });
 
-  const mongoUri = `mongodb://127.0.0.1:${mongo.port}/parley`;
-  await promisify(execFile)(NODE, [resolve(bench.dist, "migrate.js"), "up"], {
-    cwd: bench.folder,
-    env: { PATH: process.env.PATH, MONGO_URI: mongoUri },
-  });
-  return { mongoUri, redisUrl: `redis://127.0.0.1:${redis.port}` };
+  let databases = 0;
+  return {
+    async newDatabase(dist) {
+      const mongoUri = `mongodb://127.0.0.1:${mongo.port}/parley-${++databases}`;
+      await promisify(execFile)(NODE, [resolve(dist, "migrate.js"), "up"], {
+        cwd: bench.folder,
+        env: { PATH: process.env.PATH, MONGO_URI: mongoUri },
+      });
+      // Redis has sixteen databases; its keys are digests that never clash in practice.
+      return {
+        mongoUri,
+        env: { MONGO_URI: mongoUri, REDIS_URL: `redis://127.0.0.1:${redis.port}/${databases % 16}` },
+      };
+    },
+  };
 }
 
 function onPath(program: string): string | undefined {

@@ -17,7 +17,7 @@ export interface Contestant {
 
 export interface Round {
   readonly callers: number;
-  /** One of both: how long, in milliseconds, or how many operations of each caller. */
+  /** How long, in milliseconds, or how many operations of each caller; of both, what comes first. */
   readonly ms?: number;
   readonly operations?: number;
 }

@@ -11,7 +11,7 @@ export interface Order {
   readonly callers: number;
   /** The run ends after this many milliseconds, when what is under way has been answered, ... */
   readonly ms?: number;
-  /** ... or after this many operations of each caller. */
+  /** ... or after this many operations of each caller, whichever comes first. */
   readonly operations?: number;
 }
 

@@ -6,6 +6,9 @@ import { markdownTable, number, sectionText } from "./tables.ts";
 /** Whose ratios to all others are shown. */
 export const OWN = [EMBEDDED, PRODUCTION];
 
+const BUSY =
+  "Other programs were at work on this machine: the figures are worse than it can do, and only the ratios mean something.";
+
 /** All results as a Markdown page. @param chartFile its SVG, beside it. */
 export function page(results: Results, chartFile: string): string {
   return `${[
@@ -24,6 +27,7 @@ export function provenance({ machine, command, date, commit, minutes }: Results)
   const { cpu, cores, memoryGb, system, node, loadAverage, syncMs } = machine;
   return [
     `Made with \`${command}\` at ${commit} on ${date.slice(0, 10)}, in ${number(minutes)} minutes: ${cpu}, ${cores} cores, ${memoryGb} GB, ${system}, Node.js ${node}; a write and fdatasync of 4 KB took ${number(syncMs.median)} ms (${number(syncMs.min)} – ${number(syncMs.max)}), the load average was ${number(loadAverage)} at the start.`,
+    ...(loadAverage > cores / 2 ? [BUSY] : []),
     "Each server is one process, beside it on the same machine the load generator and the fake provider. Callers are a closed loop. Figures are medians over interleaved rounds; ratios are taken round by round, in brackets the least and the most. CPU is that of the server's process, for each operation; peak is the most memory it had resident.",
   ].join("\n\n");
 }

@@ -1,7 +1,6 @@
-import { EMBEDDED } from "./names.ts";
 import { provenance } from "./page.ts";
 import type { Results } from "./results.ts";
-import { comparisonTable, figureTable, number, ratioTable } from "./tables.ts";
+import { comparisonTable, figureTable, number } from "./tables.ts";
 
 const BEGIN = "<!-- Made by make bench-readme from bench/results/full.json -->";
 const END = "<!-- End of what make bench-readme makes -->";
@@ -28,7 +27,6 @@ function performanceText(results: Results): string {
     turns.text,
     "![Turns a second](bench/results/full.svg)",
     comparisonTable(comparison),
-    ratioTable(comparison, EMBEDDED) ?? "",
     `Looked up in the stores afterwards: ${kept.join("; ")}.`,
     figureTable(startUp.figures),
     provenance(results),

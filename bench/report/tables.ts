@@ -29,7 +29,7 @@ export function comparisonTable(comparison: Comparison): string {
 }
 
 /** One contestant over each of the others: median and, in brackets, the least and the most. */
-export function ratioTable(comparison: Comparison, contestant: string): string | undefined {
+function ratioTable(comparison: Comparison, contestant: string): string | undefined {
   const own = comparison.series.find((one) => one.contestant === contestant);
   if (!own) return undefined;
   const others = comparison.series.filter((one) => one !== own);

@@ -24,6 +24,7 @@ export async function measureObservability(bench: Bench): Promise<Section> {
     rounds,
     roundMs,
     starts: STARTS,
+    production: false,
   });
   return {
     id: "observability",

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parley } from "../contestants/parley.ts";
+import { startStores } from "../contestants/stores.ts";
 import { type Bench, Servers } from "../harness/bench.ts";
 import { type Contestant, interleave, warmUp } from "../harness/measure.ts";
 import type { Comparison, Sample } from "../report/results.ts";
@@ -47,22 +48,27 @@ export interface Pairs {
   readonly roundMs: number;
   /** How often the servers are started anew: two processes of one program can differ for as long as they live. */
   readonly starts: number;
+  /** On MongoDB and Redis instead of the embedded store. */
+  readonly production: boolean;
 }
 
 /** The built Parley and variants of it, in interleaved rounds of a turn with a tool. */
 export async function comparePairs(
   bench: Bench,
   variants: readonly Variant[],
-  { callers, rounds, roundMs, starts }: Pairs,
+  { callers, rounds, roundMs, starts, production }: Pairs,
 ): Promise<Comparison> {
   const all: Variant[] = [{ name: HERE, dist: bench.dist, env: {} }, ...variants];
   const samples = new Map(all.map(({ name }): [string, Sample[]] => [name, []]));
+  await using storeServers = new Servers(bench);
+  const stores = production ? await startStores(bench, storeServers) : undefined;
   for (let start = 1; start <= starts; start++) {
     await using servers = new Servers(bench);
     const contestants: Contestant[] = [];
     // Whoever is warmed up last begins at an advantage.
     for (const { name, dist, env } of start % 2 === 1 ? all : all.toReversed()) {
-      const server = await servers.start(parley(bench, { name, dist, env }));
+      const storeEnv = (await stores?.newDatabase(dist ?? bench.dist))?.env;
+      const server = await servers.start(parley(bench, { name, dist, env: { ...storeEnv, ...env } }));
       contestants.push({ name, server, traffic: CONVERSATIONS });
     }
     await warmUp(bench, contestants, callers);

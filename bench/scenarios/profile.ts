@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parley } from "../contestants/parley.ts";
+import { startStores } from "../contestants/stores.ts";
 import { type Bench, Servers } from "../harness/bench.ts";
 import { measure, warmUp } from "../harness/measure.ts";
 import { PARLEY } from "../report/names.ts";
@@ -9,13 +10,16 @@ import { CONVERSATIONS } from "./turns.ts";
 /** In microseconds. */
 const SAMPLING_INTERVAL = "500";
 
-/** Runs the embedded server under V8's profiler. @returns the file of the profile, in `folder`. */
-export async function profileTurns(bench: Bench, folder: string): Promise<string> {
+/** Runs the server, embedded or on MongoDB and Redis, under V8's profiler. @returns the file of the profile, in `folder`. */
+export async function profileTurns(bench: Bench, folder: string, production: boolean): Promise<string> {
   const before = new Set(profiles(folder));
   {
     await using servers = new Servers(bench);
+    const env = production
+      ? (await (await startStores(bench, servers)).newDatabase(bench.dist)).env
+      : undefined;
     const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval", SAMPLING_INTERVAL];
-    const server = await servers.start(parley(bench, { flags }));
+    const server = await servers.start(parley(bench, { flags, env }));
     const contestant = { name: PARLEY, server, traffic: CONVERSATIONS };
     await warmUp(bench, [contestant]);
     bench.progress.tell("profiling");

@@ -52,12 +52,8 @@ export async function measureTurns(
   await addParley(embedded, () => storedInSqlite(embedded.database));
   if (withPeers) {
     await unless("MongoDB and Redis", async () => {
-      const { mongoUri, redisUrl } = await startStores(bench, servers);
-      const production = parley(bench, {
-        name: PRODUCTION,
-        env: { MONGO_URI: mongoUri, REDIS_URL: redisUrl },
-      });
-      await addParley(production, () => storedInMongo(mongoUri));
+      const { mongoUri, env } = await (await startStores(bench, servers)).newDatabase(bench.dist);
+      await addParley(parley(bench, { name: PRODUCTION, env }), () => storedInMongo(mongoUri));
       const server = await servers.start(driverLoop(bench, mongoUri));
       contestants.push({ name: DRIVER_LOOP, server, traffic: { kind: "turns" } });
     });

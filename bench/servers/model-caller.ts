@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, Pool } from "undici";
+import type { Logger } from "../../src/core/logger.ts";
 import type { ModelMessage, ModelRequest } from "../../src/core/model/language-model.ts";
 import { openOutbound } from "../../src/net/outbound.ts";
 import { createOpenAIModel } from "../../src/providers/openai/index.ts";
@@ -42,7 +43,7 @@ createServer(async (request, response) => {
 /** The provider as Parley has it. */
 function parley() {
   const ignore = () => undefined;
-  const log = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => log };
+  const log: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => log };
   const outbound = openOutbound({ rules: [() => true], log });
   const model = createOpenAIModel({ apiKey: "none", model: MODEL, baseUrl, http: outbound.streaming });
   const request: ModelRequest = {

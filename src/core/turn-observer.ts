@@ -1,5 +1,6 @@
 import type { Step, ToolCall } from "./assistant/step.ts";
 import type { ExecutionResult, RunningTurn } from "./chat/turn.ts";
+import type { ModelCall } from "./ledger/model-call.ts";
 import type { Logger } from "./logger.ts";
 
 /**
@@ -19,12 +20,20 @@ export interface TurnObserver {
 
 /** One run of a turn. */
 export interface RunObserver {
-  /** The whole run, with all that is done for it. */
+  /** The whole run, to its end. */
   run(work: () => Promise<ExecutionResult>): Promise<ExecutionResult>;
   /** The step at `index`: its model call, its tool calls and their being written down. */
   step(index: number, work: () => Promise<Step | undefined>): Promise<Step | undefined>;
   /** @param tool its name; undefined where the model made it up. */
   toolCall(call: ToolCall, tool: string | undefined, work: () => Promise<ToolCallEnd>): Promise<ToolCallEnd>;
+  /** What is done beside the run, and belongs to its turn. */
+  beside<T>(work: () => T): T;
+  /**
+   * A call of the model has ended, as the ledger has it.
+   *
+   * @param firstTokenMs from the call's start to the first piece of its answer, in milliseconds.
+   */
+  modelCallEnded(call: ModelCall, firstTokenMs: number | undefined): void;
 }
 
 /** A tool call's end. */
@@ -54,6 +63,8 @@ export const UNOBSERVED_RUN: RunObserver = {
   run: (work) => work(),
   step: (_index, work) => work(),
   toolCall: (_call, _tool, work) => work(),
+  beside: (work) => work(),
+  modelCallEnded: () => undefined,
 };
 
 export const UNOBSERVED: TurnObserver = {

@@ -49,7 +49,7 @@ export interface StreamedResponse {
   dump(): void;
 }
 
-/** The outgoing HTTP that providers of models use. */
+/** The outgoing HTTP that providers of models and reports of faults use. */
 export interface StreamingClient {
   /**
    * Resolves when the answer begins. Redirects are not followed.

@@ -20,7 +20,7 @@ export interface OutboundOptions {
 export interface Outbound {
   /** For tools. */
   readonly http: HttpClient;
-  /** For the providers of models. */
+  /** For the providers of models, and for reports of faults. */
   readonly streaming: StreamingClient;
   /** Ends what is still under way, and closes all connections. */
   close(): Promise<void>;

@@ -1,27 +1,8 @@
-import type { ModelRequest } from "../core/model/language-model.ts";
-import type { TokenUsage } from "../core/model/usage.ts";
+import type { CallOrigin, ModelCall } from "../core/ledger/model-call.ts";
+import { approximateUsd } from "../core/ledger/money.ts";
 import { CappedLabel, OTHER } from "./metrics/capped-label.ts";
 import type { Meters } from "./metrics/meters.ts";
 import type { Count, Timing } from "./metrics/tally.ts";
-
-/** A call of a model that has ended. */
-export interface ModelCall {
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: ModelRequest["operation"];
-  /** As in SessionMetadata, where it was given. */
-  readonly platform?: string;
-  readonly userId?: string;
-  /** `aborted`: broken off from this side. */
-  readonly status: "ok" | "failed" | "aborted";
-  /** Absent when the provider did not tell it. */
-  readonly usage?: TokenUsage;
-  /** In US dollars; absent when the price is not known. */
-  readonly cost?: number;
-  readonly durationMs: number;
-  /** From the call's start to the first piece of the answer. */
-  readonly firstTokenMs?: number;
-}
 
 export interface ModelCallMeterOptions {
   /** The models that are told apart. */
@@ -33,28 +14,34 @@ export interface ModelCallMeterOptions {
 /** Platforms that are told apart. */
 const MAX_PLATFORMS = 20;
 
-/** Takes ended calls into the meters. */
-export type ModelCallObserver = (call: ModelCall) => void;
+/**
+ * Takes an ended call into the meters.
+ *
+ * @param firstTokenMs from the call's start to the first piece of its answer, in milliseconds.
+ */
+export type ModelCallMeter = (
+  call: ModelCall,
+  caller: Pick<CallOrigin, "platform" | "userId">,
+  firstTokenMs: number | undefined,
+) => void;
 
-export function meterModelCalls(
-  meters: Meters,
-  { models, maxUsers }: ModelCallMeterOptions,
-): ModelCallObserver {
+export function meterModelCalls(meters: Meters, { models, maxUsers }: ModelCallMeterOptions): ModelCallMeter {
   const platforms = new CappedLabel(MAX_PLATFORMS);
   const users = new CappedLabel(maxUsers);
   const known = new Map<string, CallMeters>();
-  return (call) => {
+  return (call, caller, firstTokenMs) => {
     const { provider, operation, status } = call;
+    if (status === "unsent") return;
     const model = models.has(call.model) ? call.model : OTHER;
-    const platform = platforms.of(call.platform ?? "");
-    const user = maxUsers === 0 ? "" : users.of(call.userId ?? "");
+    const platform = platforms.of(caller.platform ?? "");
+    const user = maxUsers === 0 ? "" : users.of(caller.userId ?? "");
     const key = [provider, operation, model, platform, user, status].join("\0");
     let its = known.get(key);
     if (!its) {
       its = metersOf(meters, { provider, operation, model, platform, user, status });
       known.set(key, its);
     }
-    count(its, call);
+    count(its, call, firstTokenMs);
   };
 }
 
@@ -91,13 +78,14 @@ function metersOf({ llm, openai }: Meters, labels: Labels): CallMeters {
   };
 }
 
-function count(its: CallMeters, { usage, cost, durationMs, firstTokenMs }: ModelCall): void {
+function count(its: CallMeters, call: ModelCall, firstTokenMs: number | undefined): void {
+  const { usage, cost, durationMs = 0 } = call;
   add(its.requests, 1);
   its.seconds.observe(durationMs / 1000);
   its.milliseconds?.observe(durationMs);
   if (firstTokenMs !== undefined) its.firstTokenSeconds.observe(firstTokenMs / 1000);
   if (cost === undefined) its.withoutPrice.value++;
-  else its.cost.value += cost;
+  else its.cost.value += approximateUsd(cost);
   if (!usage) return;
   add(its.input, usage.inputTokens);
   add(its.output, usage.outputTokens);

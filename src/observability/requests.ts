@@ -49,8 +49,6 @@ class WatchedRequest implements RequestObservation {
           "rpc.system": "twirp",
           "rpc.service": service,
           "rpc.method": method,
-          "http.request.method": this.#method,
-          "http.route": this.#path,
         },
       },
       tracing.parentOf(headers),

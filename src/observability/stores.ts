@@ -3,7 +3,9 @@ import type { Cache } from "../core/cache.ts";
 import type { ConversationStore } from "../core/chat/conversation-store.ts";
 import type { SessionStore } from "../core/chat/session-store.ts";
 import { AppError } from "../core/errors.ts";
+import type { UsageStore } from "../core/ledger/usage-store.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { errorType, markFailed } from "./tracing.ts";
 
 /** What a port's values are kept in. */
 export type StoreName = "sqlite" | "mongodb" | "redis";
@@ -20,19 +22,22 @@ export function watchStores({ meters, tracing }: Telemetry) {
       const operation = `${port}.${name}`;
       const seconds = meters.stores.seconds.of(store, operation);
       const errors = meters.stores.errors.of(store, operation);
-      const span = {
+      const spanOptions = {
         kind: SpanKind.CLIENT,
         attributes: { "db.system.name": store, "db.operation.name": operation },
       };
       return async (...args) => {
         const startedAt = performance.now();
+        const span = tracing?.startChild(operation, spanOptions);
         try {
-          return await (tracing ? tracing.runChild(operation, span, () => run(...args)) : run(...args));
+          return await (tracing && span ? tracing.within(span, () => run(...args)) : run(...args));
         } catch (error) {
           if (isStoreFailure(error)) errors.value++;
+          if (span) markFailed(span, errorType(error));
           throw error;
         } finally {
           seconds.observe((performance.now() - startedAt) / 1000);
+          span?.end();
         }
       };
     };
@@ -64,6 +69,13 @@ export function watchStores({ meters, tracing }: Telemetry) {
       return {
         resolve: watched("resolve", store.resolve.bind(store)),
         bind: watched("bind", store.bind.bind(store)),
+      };
+    },
+    usage(name: StoreName, store: UsageStore): UsageStore {
+      const watched = watcher(name, "usage");
+      return {
+        sumUsage: watched("sumUsage", store.sumUsage.bind(store)),
+        catchUp: watched("catchUp", store.catchUp.bind(store)),
       };
     },
     cache(name: StoreName, cache: Cache): Cache {

@@ -13,12 +13,18 @@ import {
 } from "@opentelemetry/api";
 import { AppError } from "../core/errors.ts";
 
+interface Active {
+  readonly span: Span;
+  /** Of the turn that is at work. */
+  readonly conversationId?: string;
+}
+
 /** Costs nothing until a span is entered. */
-const active = new AsyncLocalStorage<Span>();
+const active = new AsyncLocalStorage<Active>();
 
 /** The ids of the active span, for the log. */
 export function activeSpanIds(): { trace_id?: string; span_id?: string } {
-  const span = active.getStore()?.spanContext();
+  const span = active.getStore()?.span.spanContext();
   return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
 }
 
@@ -56,24 +62,40 @@ export class Tracing {
 
   /** A span under the active one, to be ended by the caller; undefined where none is, or is recorded. */
   startChild(name: string, options: SpanOptions): Span | undefined {
-    const parent = active.getStore();
+    const parent = this.activeSpan;
     return parent?.isRecording() ? this.start(name, options, parent) : undefined;
   }
 
+  get activeSpan(): Span | undefined {
+    return active.getStore()?.span;
+  }
+
+  /** Of the turn that is at work. */
+  get conversationId(): string | undefined {
+    return active.getStore()?.conversationId;
+  }
+
   /** Runs `work` with the span as the active one. */
-  within<T>(span: Span, work: () => T): T {
-    return active.run(span, work);
+  within<T>(span: Span, work: () => T, conversationId = this.conversationId): T {
+    return active.run({ span, conversationId }, work);
   }
 
-  /** Runs `work` in a span under the active one, or the first of a trace. */
-  run<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
-    return this.#runIn(this.start(name, options, active.getStore()), work);
-  }
-
-  /** As {@link run}, but without a span where there is no trace to put it in. */
-  runChild<T>(name: string, options: SpanOptions, work: (span?: Span) => Promise<T>): Promise<T> {
+  /** Runs `work` in a span of its own under the active one; without a span where {@link startChild} makes none. */
+  async runChild<T>(
+    name: string,
+    options: SpanOptions,
+    work: (span: Span | undefined) => Promise<T>,
+  ): Promise<T> {
     const span = this.startChild(name, options);
-    return span ? this.#runIn(span, work) : work();
+    if (!span) return work(undefined);
+    try {
+      return await this.within(span, () => work(span));
+    } catch (error) {
+      markFailed(span, errorType(error));
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   /** The span that a request says it belongs to (W3C Trace Context). */
@@ -84,7 +106,7 @@ export class Tracing {
   /** The headers by which another process finds the active span (W3C Trace Context). */
   outgoingHeaders(): Record<string, string> {
     const headers: Record<string, string> = {};
-    const span = active.getStore();
+    const span = this.activeSpan;
     if (span) {
       this.#options.propagator.inject(trace.setSpan(ROOT_CONTEXT, span), headers, defaultTextMapSetter);
     }
@@ -94,17 +116,6 @@ export class Tracing {
   /** Sends what is left; never rejects. */
   shutdown(): Promise<void> {
     return this.#options.shutdown();
-  }
-
-  async #runIn<T>(span: Span, work: (span: Span) => Promise<T>): Promise<T> {
-    try {
-      return await active.run(span, work, span);
-    } catch (error) {
-      markFailed(span, errorType(error));
-      throw error;
-    } finally {
-      span.end();
-    }
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Span } from "@opentelemetry/api";
 import type { Step, ToolCall } from "../core/assistant/step.ts";
 import type { ExecutionResult, RunningTurn } from "../core/chat/turn.ts";
+import type { ModelCall } from "../core/ledger/model-call.ts";
 import type { Logger } from "../core/logger.ts";
 import type { RunObserver, ToolCallEnd, TurnObserver } from "../core/turn-observer.ts";
+import type { ModelCallMeter } from "./model-calls.ts";
 import { round } from "./requests.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { errorType, markFailed } from "./tracing.ts";
@@ -16,7 +18,7 @@ interface RunEnd {
 }
 
 /** One line of the log, the meters and the spans of each turn, its steps and its tool calls. */
-export function watchTurns(telemetry: Telemetry): TurnObserver {
+export function watchTurns(telemetry: Telemetry, meterCall: ModelCallMeter): TurnObserver {
   const { waiting, takenOver, replayed, ended, seconds } = telemetry.meters.turns;
   for (const outcome of OUTCOMES) {
     ended.of(outcome);
@@ -37,7 +39,7 @@ export function watchTurns(telemetry: Telemetry): TurnObserver {
     replayed() {
       replayed.of().value++;
     },
-    begin: (turn, log) => new WatchedRun(turn, log, telemetry),
+    begin: (turn, log) => new WatchedRun(turn, log, telemetry, meterCall),
   };
 }
 
@@ -45,53 +47,44 @@ class WatchedRun implements RunObserver {
   readonly #turn: RunningTurn;
   readonly #log: Logger;
   readonly #telemetry: Telemetry;
+  readonly #meterCall: ModelCallMeter;
   readonly #steps: Step[] = [];
+  readonly #startedAt = performance.now();
+  readonly #span: Span | undefined;
 
-  constructor(turn: RunningTurn, log: Logger, telemetry: Telemetry) {
+  constructor(turn: RunningTurn, log: Logger, telemetry: Telemetry, meterCall: ModelCallMeter) {
     this.#turn = turn;
     this.#log = log;
     this.#telemetry = telemetry;
+    this.#meterCall = meterCall;
+    this.#span = this.#startSpan();
   }
 
   async run(work: () => Promise<ExecutionResult>): Promise<ExecutionResult> {
-    const { meters, tracing } = this.#telemetry;
-    const startedAt = performance.now();
-    meters.turns.running.value++;
+    const { running } = this.#telemetry.meters.turns;
+    running.value++;
     let end: RunEnd = { outcome: "error" };
-    const watched = async (span?: Span) => {
-      try {
-        const result = await work();
-        end = endOf(result);
-        return result;
-      } catch (error) {
-        end = { outcome: "error", reason: errorType(error) };
-        throw error;
-      } finally {
-        const durationMs = performance.now() - startedAt;
-        meters.turns.running.value--;
-        meters.turns.ended.of(end.outcome).value++;
-        meters.turns.seconds.of(end.outcome).observe(durationMs / 1000);
-        const sums = sumsOf(this.#steps);
-        this.#log.info({ ...end, ...sums, duration_ms: round(durationMs) }, "Turn");
-        span?.setAttributes({
-          "parley.turn.outcome": end.outcome,
-          "gen_ai.usage.input_tokens": sums.input_tokens,
-          "gen_ai.usage.output_tokens": sums.output_tokens,
-        });
-        if (span && end.reason !== undefined) markFailed(span, end.reason);
-      }
-    };
-    if (!tracing) return watched();
-    const { conversationId, id, seq, attempts } = this.#turn;
-    const attributes = {
-      "gen_ai.operation.name": "invoke_agent",
-      "gen_ai.agent.name": "parley",
-      "gen_ai.conversation.id": conversationId,
-      "parley.turn.id": id,
-      "parley.turn.seq": seq,
-      "parley.turn.attempt": attempts,
-    };
-    return tracing.run("turn", { attributes }, watched);
+    try {
+      const result = await this.beside(work);
+      end = endOf(result);
+      return result;
+    } catch (error) {
+      end = { outcome: "error", reason: errorType(error) };
+      throw error;
+    } finally {
+      running.value--;
+      this.#end(end);
+    }
+  }
+
+  beside<T>(work: () => T): T {
+    const { tracing } = this.#telemetry;
+    if (!tracing || !this.#span) return work();
+    return tracing.within(this.#span, work, this.#turn.conversationId);
+  }
+
+  modelCallEnded(call: ModelCall, firstTokenMs: number | undefined): void {
+    this.#meterCall(call, this.#turn, firstTokenMs);
   }
 
   async step(index: number, work: () => Promise<Step | undefined>): Promise<Step | undefined> {
@@ -126,7 +119,6 @@ class WatchedRun implements RunObserver {
       const attributes = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
-        "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": call.id,
         "gen_ai.conversation.id": this.#turn.conversationId,
       };
@@ -135,6 +127,38 @@ class WatchedRun implements RunObserver {
       meters.tools.calls.of(name, outcome).value++;
       meters.tools.seconds.of(name).observe((performance.now() - startedAt) / 1000);
     }
+  }
+
+  #startSpan(): Span | undefined {
+    const { tracing } = this.#telemetry;
+    if (!tracing) return undefined;
+    const { conversationId, id, seq, attempts } = this.#turn;
+    const attributes = {
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.agent.name": "parley",
+      "gen_ai.conversation.id": conversationId,
+      "parley.turn.id": id,
+      "parley.turn.seq": seq,
+      "parley.turn.attempt": attempts,
+    };
+    return tracing.start("turn", { attributes }, tracing.activeSpan);
+  }
+
+  #end(end: RunEnd): void {
+    const { ended, seconds } = this.#telemetry.meters.turns;
+    const durationMs = performance.now() - this.#startedAt;
+    ended.of(end.outcome).value++;
+    seconds.of(end.outcome).observe(durationMs / 1000);
+    const sums = sumsOf(this.#steps);
+    this.beside(() => this.#log.info({ ...end, ...sums, duration_ms: round(durationMs) }, "Turn"));
+    if (!this.#span) return;
+    this.#span.setAttributes({
+      "parley.turn.outcome": end.outcome,
+      "gen_ai.usage.input_tokens": sums.input_tokens,
+      "gen_ai.usage.output_tokens": sums.output_tokens,
+    });
+    if (end.reason !== undefined) markFailed(this.#span, end.reason);
+    this.#span.end();
   }
 }
 

@@ -33,6 +33,8 @@ async function tracedTurn(env: Record<string, string> = {}, baseUrl = (model: Ai
       OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=blue",
       OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test",
       OPENAI_BASE_URL: baseUrl(model),
+      // However slow the machine is, no lease needs to be renewed.
+      TURN_LEASE_SECONDS: "600",
       OPENAI_MODEL: "gpt-5-mini",
       ...env,
     },
@@ -108,6 +110,7 @@ describe("a turn with two tools", () => {
       "execute_tool get_datetime",
       "execute_tool get_holidays",
     ]);
+    // It is written down with the turn's end.
     expect(childrenOf(second)).toEqual(["chat gpt-5-mini"]);
   });
 

@@ -12,7 +12,7 @@ import { metered } from "../../src/core/ledger/metered-model.ts";
 import { PriceList } from "../../src/core/ledger/price-list.ts";
 import { PRICES } from "../../src/core/ledger/prices.ts";
 import type { LanguageModel } from "../../src/core/model/language-model.ts";
-import { UNOBSERVED } from "../../src/core/turn-observer.ts";
+import { type TurnObserver, UNOBSERVED } from "../../src/core/turn-observer.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
@@ -49,6 +49,12 @@ export interface ServerProcess {
   readonly chat: ChatService;
   start(message: string, said?: Said): Promise<TurnResult>;
   continue(message: string, said?: Said): Promise<TurnResult>;
+}
+
+interface ProcessOptions {
+  readonly tools?: Tool[];
+  readonly settings?: Partial<TurnRunnerSettings>;
+  readonly observer?: TurnObserver;
 }
 
 /** A fresh embedded database, with any number of processes working on it, in one injected time. */
@@ -90,7 +96,7 @@ export class ChatWorld {
 
   process(
     model: LanguageModel,
-    { tools = [], settings = {} }: { tools?: Tool[]; settings?: Partial<TurnRunnerSettings> } = {},
+    { tools = [], settings = {}, observer = UNOBSERVED }: ProcessOptions = {},
   ): ServerProcess {
     const { clock, ids } = this;
     const database = this.database();
@@ -103,7 +109,7 @@ export class ChatWorld {
       tools: new ToolRegistry(tools),
       clock,
       ids,
-      observer: UNOBSERVED,
+      observer,
       settings: { ...SETTINGS, ...settings },
     });
     const chat = new ChatService({

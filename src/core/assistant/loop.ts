@@ -30,9 +30,9 @@ export interface AssistantRun {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly observer: Pick<RunObserver, "toolCall">;
   /** Takes down the model calls. */
   readonly calls?: CallRecorder;
-  readonly observer: Pick<RunObserver, "toolCall">;
 }
 
 export type AssistantEvent =

@@ -36,8 +36,6 @@ export interface TurnExecutionDeps extends CallLogDeps {
 /** A turn that was interrupted this often may be what brings the process down: it is not tried again. */
 const MAX_ATTEMPTS = 5;
 
-type StepEvent = Extract<AssistantEvent, { type: "step_pending" | "step_done" }>;
-
 class LeaseLost extends Error {}
 
 /**
@@ -93,15 +91,17 @@ export async function executeTurn(
       signal: timeout.signal,
       clock,
       log,
-      calls: calls.recorder("reply"),
       observer,
+      calls: calls.recorder("reply"),
     };
-    const save = async (event: StepEvent) => {
-      if (event.type === "step_done" && event.isLast) {
-        lastStep = event;
-        return true;
+    const save = async (event: StepEvent): Promise<boolean> => {
+      if (event.type === "step_done") {
+        if (event.isLast) {
+          lastStep = event;
+          return true;
+        }
+        calls.announce("reply");
       }
-      if (event.type === "step_done") calls.announce("reply");
       const { index, step } = event;
       return calls.carry((made) => store.saveStep(turn, holder, index, step, clock.now(), made));
     };
@@ -126,6 +126,9 @@ export async function executeTurn(
     calls.close("reply");
   }
 }
+
+/** A step to be written down. */
+type StepEvent = Extract<AssistantEvent, { readonly step: Step }>;
 
 /**
  * Has each step of the assistant saved before the next one begins.

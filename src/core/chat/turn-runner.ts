@@ -3,8 +3,6 @@ import { digest, type Id } from "../ids.ts";
 import { type AnnouncedCalls, CallLog, firstCalls } from "../ledger/call-log.ts";
 import type { ModelCall } from "../ledger/model-call.ts";
 import type { Logger } from "../logger.ts";
-import type { LanguageModel } from "../model/language-model.ts";
-import { withOrigin } from "../model/with-origin.ts";
 import type { TurnObserver } from "../turn-observer.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -222,39 +220,29 @@ export class TurnRunner {
 
   /** Runs a turn that this process holds; the conversation gets its title beside it. */
   async #run(turn: RunningTurn, log: Logger, begun?: Begun): Promise<Settled> {
-    const { settings, clock, observer, store } = this.#deps;
-    const { conversationId, id: turnId, platform, userId } = turn;
-    const model = withOrigin(this.#deps.model, { conversationId, turnId, platform, userId });
-    const turnLog = log.child({ conversation_id: conversationId, turn_id: turnId });
-    const seen = observer.begin(turn, turnLog);
+    const { settings, clock, store } = this.#deps;
+    const turnLog = log.child({ conversation_id: turn.conversationId, turn_id: turn.id });
+    const observer = this.#deps.observer.begin(turn, turnLog);
     const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
-    const calls = new CallLog(this.#deps, turn.lease.holder, write, begun?.announced);
-    let naming: Naming | undefined;
+    const calls = new CallLog(this.#deps, turn.lease.holder, write, observer, begun?.announced);
+    const naming = observer.beside(() => this.#giveTitle(turn, begun?.conversation, calls, turnLog));
     try {
-      const result = await seen.run(() => {
-        naming = this.#giveTitle(turn, begun?.conversation, model, calls, turnLog);
-        const execution = executeTurn(
-          turn,
-          calls,
-          { ...this.#deps, model },
-          seen,
-          this.#stop.signal,
-          turnLog,
-        );
+      const result = await observer.run(() => {
+        const execution = executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog);
         return execution.finally(() => calls.finish(turnLog));
       });
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") naming?.stop();
-        return { turn: result.turn, title: await naming?.title };
+        if (result.turn.state === "failed") naming.stop();
+        return { turn: result.turn, title: await naming.title };
       }
       const until = clock.now() + settings.timeoutMs + settings.leaseMs;
       const settled = await this.#settle(turn, until, log);
       if (!settled) throw busyError();
       return settled;
     } finally {
-      naming?.stop();
-      await naming?.title;
+      naming.stop();
+      await naming.title;
     }
   }
 
@@ -263,13 +251,7 @@ export class TurnRunner {
    * was cut from the message stays, for good when the model has failed; after a stop, until the next
    * turn. Undefined when the store can't tell.
    */
-  #giveTitle(
-    turn: RunningTurn,
-    known: Conversation | undefined,
-    model: LanguageModel,
-    calls: CallLog,
-    log: Logger,
-  ): Naming {
+  #giveTitle(turn: RunningTurn, known: Conversation | undefined, calls: CallLog, log: Logger): Naming {
     if (known?.titleState === "final") return { title: Promise.resolve(known.title), stop: () => undefined };
     const noTitle = new AbortController();
     const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
@@ -280,7 +262,7 @@ export class TurnRunner {
           known ?? (await this.#deps.store.findConversation(turn.owner, turn.conversationId));
         title = conversation?.title;
         if (conversation?.titleState !== "pending") return title;
-        return await this.#nameConversation(turn, conversation.title, model, calls, signal, log);
+        return await this.#nameConversation(turn, conversation.title, calls, signal, log);
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, "A title could not be stored");
         return title;
@@ -292,12 +274,11 @@ export class TurnRunner {
   async #nameConversation(
     turn: RunningTurn,
     cutTitle: string,
-    model: LanguageModel,
     calls: CallLog,
     signal: AbortSignal,
     log: Logger,
   ): Promise<string> {
-    const { clock, store } = this.#deps;
+    const { clock, model, store } = this.#deps;
     const { locale } = turn.userLocale;
     const recorder = calls.recorder("title");
     try {

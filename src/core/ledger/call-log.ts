@@ -3,6 +3,7 @@ import type { Logger } from "../logger.ts";
 import type { CallOutcome, CallRecorder } from "../model/call-recorder.ts";
 import type { LanguageModel, ModelOperation } from "../model/language-model.ts";
 import type { TokenUsage } from "../model/usage.ts";
+import type { RunObserver } from "../turn-observer.ts";
 import type { ModelCall } from "./model-call.ts";
 import type { PriceList } from "./price-list.ts";
 
@@ -33,7 +34,8 @@ export class CallLog {
   readonly #run: string;
   readonly #write: (calls: readonly ModelCall[]) => Promise<void>;
   readonly #announced: Map<ModelOperation, ModelCall>;
-  readonly #open = new Map<ModelOperation, { readonly call: ModelCall; readonly sentAt: number }>();
+  readonly #observer: Pick<RunObserver, "modelCallEnded">;
+  readonly #open = new Map<ModelOperation, OpenCall>();
   /** Of calls, {@link firstCalls} included. */
   #count = 2;
   #unwritten: ModelCall[] = [];
@@ -42,17 +44,20 @@ export class CallLog {
   /**
    * @param run unique to the run.
    * @param write writes calls alone.
+   * @param observer is told of each call that has ended.
    * @param announced of {@link firstCalls}, as far as they were written down already.
    */
   constructor(
     deps: CallLogDeps,
     run: string,
     write: (calls: readonly ModelCall[]) => Promise<void>,
+    observer: Pick<RunObserver, "modelCallEnded">,
     announced: AnnouncedCalls = {},
   ) {
     this.#deps = deps;
     this.#run = run;
     this.#write = write;
+    this.#observer = observer;
     this.#announced = new Map(Object.entries(announced) as [ModelOperation, ModelCall][]);
   }
 
@@ -71,10 +76,15 @@ export class CallLog {
       begin: async () => {
         const call = this.#announced.get(operation) ?? (await this.#writeNewCall(operation));
         this.#announced.delete(operation);
-        this.#open.set(operation, { call, sentAt: this.#deps.clock.now() });
+        const { clock } = this.#deps;
+        const open: OpenCall = { call, sentAt: clock.now() };
+        this.#open.set(operation, open);
         return {
+          answered() {
+            open.firstTokenMs = clock.now() - open.sentAt;
+          },
           end: (outcome, usage) => {
-            if (this.#open.get(operation)?.call === call) this.#end(operation, outcome, usage);
+            if (this.#open.get(operation) === open) this.#end(operation, outcome, usage);
           },
         };
       },
@@ -140,16 +150,25 @@ export class CallLog {
     const open = this.#open.get(operation);
     if (!open) return;
     this.#open.delete(operation);
-    const { call, sentAt } = open;
+    const { call, sentAt, firstTokenMs } = open;
     const { clock, prices } = this.#deps;
-    this.#unwritten.push({
+    const ended = {
       ...call,
       status,
       durationMs: Math.round(clock.now() - sentAt),
       usage,
       cost: prices.cost(call.provider, call.model, usage),
-    });
+    };
+    this.#unwritten.push(ended);
+    this.#observer.modelCallEnded(ended, firstTokenMs);
   }
+}
+
+/** A call that was sent. */
+interface OpenCall {
+  readonly call: ModelCall;
+  readonly sentAt: number;
+  firstTokenMs?: number;
 }
 
 function newCall(

@@ -18,7 +18,10 @@ export function metered(inner: LanguageModel): LanguageModel {
       try {
         signal.throwIfAborted();
         outcome = "aborted";
+        let isFirst = true;
         for await (const event of inner.stream(request, signal)) {
+          if (isFirst) call?.answered();
+          isFirst = false;
           if (event.type === "finish") {
             outcome = "ok";
             usage = event.usage;

@@ -27,8 +27,6 @@ export interface ModelRequest {
   readonly locale: string;
   /** Takes down the calls that are made for this request. */
   readonly calls?: CallRecorder;
-  /** Whom the call is for, as far as that is known: for meters and traces. */
-  readonly origin?: CallOrigin;
   /**
    * Called at each sign of life while the answer is in the making. There may be many before the first
    * event: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
@@ -38,14 +36,6 @@ export interface ModelRequest {
 
 export const MODEL_OPERATIONS = ["reply", "title"] as const;
 export type ModelOperation = (typeof MODEL_OPERATIONS)[number];
-/** Whom a call of the model is made for. */
-export interface CallOrigin {
-  readonly conversationId: string;
-  readonly turnId: string;
-  /** As in SessionMetadata, where it was given. */
-  readonly platform?: string;
-  readonly userId?: string;
-}
 
 export type ModelMessage =
   | { readonly role: "system"; readonly content: string }

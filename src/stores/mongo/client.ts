@@ -145,15 +145,30 @@ function isSocketError(error: unknown): boolean {
   );
 }
 
-/** Runs a command that has the same effect and outcome when it is done twice; again when its answer is lost. */
+/**
+ * What a server says that has taken a write back for another one's sake: WriteConflict, and of FerretDB
+ * PostgreSQL's SQLSTATEs 40P01 (deadlock detected) and 40001 (serialization failure), six bits a character.
+ */
+const CONFLICTS: ReadonlySet<unknown> = new Set([112, 16_908_292, 16_777_220]);
+/** Each time one of those that were in each other's way gets through. */
+const MAX_CONFLICTS = 3;
+
+/**
+ * Runs a command that has the same effect and outcome when it is done twice; again when its answer is lost,
+ * or when the server has taken it back because of others.
+ */
 export async function repeatable<T>(command: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await command();
-  } catch (error) {
-    if (!isAnswerLost(error)) throw error;
+  let lost = 0;
+  let conflicts = 0;
+  for (;;) {
     signal.throwIfAborted();
-    return command();
+    try {
+      return await command();
+    } catch (error) {
+      const conflict = error instanceof MongoError && CONFLICTS.has(error.code);
+      const again = conflict ? ++conflicts <= MAX_CONFLICTS : isAnswerLost(error) && ++lost === 1;
+      if (!again) throw error;
+    }
   }
 }
 

@@ -13,7 +13,7 @@ import type {
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
-import type { Sql, SqliteDatabase } from "./database.ts";
+import { isUniqueViolation, type Sql, type SqliteDatabase } from "./database.ts";
 import { type CallsRow, callLines, enterCalls, SELECT_CALLS } from "./ledger.ts";
 import {
   type ConversationRow,
@@ -33,6 +33,23 @@ const HELD_BY = "state = 'running' AND lease_holder = :holder";
 const PUT_STEP = "steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step))";
 const NO_GAP = "json_array_length(steps) >= :index";
 
+// What each turn runs is put together here, once: statements are found by their text, and a text that is
+// put together anew has to be looked at letter by letter.
+
+const SAVE_STEP = `
+  UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
+  WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`;
+const CALLS_OF_HELD_TURN = `${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`;
+const ENDED = `state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL, calls = '',
+  updated_at = :now`;
+const END_TURN = `UPDATE turns SET ${ENDED} WHERE rowid = :rowid`;
+const END_TURN_WITH_STEP = `UPDATE turns SET ${PUT_STEP}, ${ENDED} WHERE rowid = :rowid AND ${NO_GAP}`;
+const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`;
+const LIST_TURNS = `
+  ${SELECT_TURN} WHERE conversations.id = ? AND seq BETWEEN ? AND ? ORDER BY turns.conversation, seq`;
+const TAKE_CALLS_DOWN = `UPDATE turns SET calls = calls || :calls WHERE ${THIS_TURN} AND state = 'running'`;
+const CALLS_OF_TURN = `${SELECT_CALLS} WHERE ${THIS_TURN}`;
+
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
 export class SqliteConversationStore implements ConversationStore {
   readonly #database: SqliteDatabase;
@@ -50,17 +67,13 @@ export class SqliteConversationStore implements ConversationStore {
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
       if (!conversation) throw conversationNotFound();
-      const duplicate = sql(`${SELECT_TURN} WHERE conversation = ? AND idempotency_key = ?`).get(
-        conversation.rowid,
-        turn.idempotencyKey ?? null,
-      );
-      if (duplicate) return { type: "duplicate", turn: toTurn(duplicate as unknown as TurnRow) };
-      const running = sql(`${SELECT_TURN} WHERE conversation = ? AND state = 'running'`).get(
-        conversation.rowid,
-      );
-      if (running) return { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
-
-      return insertTurn(sql, conversation, turn, calls);
+      try {
+        return insertTurn(sql, conversation, turn, calls);
+      } catch (error) {
+        const inTheWay = isUniqueViolation(error) && turnInTheWay(sql, conversation, turn);
+        if (inTheWay) return inTheWay;
+        throw error;
+      }
     });
   }
 
@@ -72,11 +85,14 @@ export class SqliteConversationStore implements ConversationStore {
     now: number,
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
-    return this.#update(
-      `UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
-       WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`,
-      { ...address(ref), holder, index, step: JSON.stringify(step), calls: callLines(calls), now },
-    );
+    return this.#update(SAVE_STEP, {
+      ...address(ref),
+      holder,
+      index,
+      step: JSON.stringify(step),
+      calls: callLines(calls),
+      now,
+    });
   }
 
   async endTurn(
@@ -88,13 +104,9 @@ export class SqliteConversationStore implements ConversationStore {
     lastStep?: PlacedStep,
   ): Promise<boolean> {
     return this.#database.write((sql) => {
-      const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`).get({ ...address(ref), holder });
+      const turn = sql(CALLS_OF_HELD_TURN).get({ ...address(ref), holder });
       if (!turn) return false;
-      const { changes } = sql(
-        `UPDATE turns SET ${lastStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome,
-             lease_holder = NULL, lease_expires_at = NULL, calls = '', updated_at = :now
-           WHERE rowid = :rowid ${lastStep ? `AND ${NO_GAP}` : ""}`,
-      ).run({
+      const { changes } = sql(lastStep ? END_TURN_WITH_STEP : END_TURN).run({
         rowid: Number(turn.rowid),
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
@@ -155,17 +167,12 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
-    return this.#turn(`${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`, {
-      owner,
-      idempotencyKey,
-    });
+    return this.#turn(FIND_TURN_BY_KEY, { owner, idempotencyKey });
   }
 
   async listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
     return this.#database.run((sql) => {
-      const rows = sql(
-        `${SELECT_TURN} WHERE conversations.id = ? AND seq BETWEEN ? AND ? ORDER BY turns.conversation, seq`,
-      ).all(conversationId, fromSeq, toSeq) as unknown as TurnRow[];
+      const rows = sql(LIST_TURNS).all(conversationId, fromSeq, toSeq) as unknown as TurnRow[];
       return rows.map(toTurn);
     });
   }
@@ -256,14 +263,23 @@ function conversationRow(sql: Sql, owner: string, id: Id): ConversationRow | und
   return row as unknown as ConversationRow | undefined;
 }
 
+/** What keeps a turn from being added: the one that its key made, or one that still runs. */
+function turnInTheWay(sql: Sql, { rowid }: ConversationRow, turn: NewTurn): BeginOutcome | undefined {
+  const duplicate = sql(`${SELECT_TURN} WHERE conversation = ? AND idempotency_key = ?`).get(
+    rowid,
+    turn.idempotencyKey ?? null,
+  );
+  if (duplicate) return { type: "duplicate", turn: toTurn(duplicate as unknown as TurnRow) };
+  const running = sql(`${SELECT_TURN} WHERE conversation = ? AND state = 'running'`).get(rowid);
+  return running && { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
+}
+
 /** Adds calls to those of a running turn, or to the ledger once it has ended. */
 function takeDown(sql: Sql, ref: TurnRef, calls: readonly ModelCall[]): void {
   if (calls.length === 0) return;
-  const { changes } = sql(
-    `UPDATE turns SET calls = calls || :calls WHERE ${THIS_TURN} AND state = 'running'`,
-  ).run({ ...address(ref), calls: callLines(calls) });
+  const { changes } = sql(TAKE_CALLS_DOWN).run({ ...address(ref), calls: callLines(calls) });
   if (changes > 0) return;
-  const turn = sql(`${SELECT_CALLS} WHERE ${THIS_TURN}`).get(address(ref));
+  const turn = sql(CALLS_OF_TURN).get(address(ref));
   if (turn) enterCalls(sql, turn as unknown as CallsRow, calls);
 }
 

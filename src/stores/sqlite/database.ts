@@ -7,6 +7,7 @@ import { AppError } from "../../core/errors.ts";
 const BUSY_TIMEOUT_MS = 5_000;
 /** Primary result code SQLITE_CONSTRAINT (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
 const DAMAGE = new Set([11, 26]);
 
@@ -187,6 +188,11 @@ interface SqliteError {
   readonly code?: string;
   readonly errcode?: number;
   readonly message?: string;
+}
+
+/** Whether a row was refused because a unique index has one like it. */
+export function isUniqueViolation(error: unknown): boolean {
+  return (error as SqliteError).errcode === SQLITE_CONSTRAINT_UNIQUE;
 }
 
 /** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */

@@ -203,13 +203,13 @@ export function toRow(row: UsageTableRow): UsageRow {
   };
 }
 
+const INSERT_ROW = `INSERT INTO usage (id, principal, platform, user_id, conversation_id, turn_id, operation, provider, model,
+       started_at, duration_ms, status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`;
+
 /** Whether there was none for that call yet. */
 function insertRow(sql: Sql, row: UsageRow): boolean {
-  const { changes } = sql(
-    `INSERT INTO usage (id, principal, platform, user_id, conversation_id, turn_id, operation, provider, model,
-       started_at, duration_ms, status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-  ).run(
+  const { changes } = sql(INSERT_ROW).run(
     row.id,
     row.principal,
     row.platform ?? null,

@@ -2,9 +2,15 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createMetrics } from "../../../bots/telegram/metrics.ts";
+import { Admission } from "../../../src/transport/incoming/admission.ts";
+import { ClientAddresses } from "../../../src/transport/incoming/client-address.ts";
+import { Cors } from "../../../src/transport/incoming/cors.ts";
+import { RequestLimits } from "../../../src/transport/incoming/request-limits.ts";
 import { Aimock } from "../../support/aimock.ts";
 import { startTestApp } from "../../support/app.ts";
+import { openHttpServer } from "../../support/http-server.ts";
 import { readSamples, scrape } from "../../support/metrics.ts";
+import { rawRequest } from "../../support/raw-http.ts";
 import { describeWith } from "../../support/system-program.ts";
 import { callJson, post } from "../../support/twirp.ts";
 
@@ -160,6 +166,34 @@ describe("GET /metrics", () => {
   });
 });
 
+test("GET /metrics is answered while the server stops, and when it has too much to do", async () => {
+  const limits = new RequestLimits({
+    limit: { rps: 0, burst: 0 },
+    keys: [],
+    createLimiter: () => {
+      throw new Error("There is no limit");
+    },
+    addresses: new ClientAddresses([]),
+  });
+  const load = { overloaded: true };
+  const cors = new Cors([]);
+  const { server } = openHttpServer(async () => ({ conversations: [], nextPageToken: "" }), {
+    admission: new Admission({ load, cors, keys: [], limits, localOnly: false }),
+    metrics: async () => ({ contentType: "text/plain", body: "up 1" }),
+  });
+  const url = await server.listen("127.0.0.1", 0);
+  const statuses = async () => [
+    (await rawRequest(url, { method: "GET", path: "/metrics" })).status,
+    (await rawRequest(url)).status,
+  ];
+  expect(await statuses()).toEqual([200, 503]);
+  load.overloaded = false;
+  expect(await statuses()).toEqual([200, 200]);
+  server.drain();
+  expect(await statuses()).toEqual([200, 503]);
+  await server.close(0);
+});
+
 describe("what is counted", () => {
   test("a failed call, a retry, a failed turn and a replayed one", async () => {
     const before = await samples();
@@ -177,6 +211,23 @@ describe("what is counted", () => {
     expect(grown('turns_total{outcome="completed"}')).toBe(1);
     expect(grown("turns_replayed_total")).toBe(1);
     expect(grown("unhandled_errors_total")).toBe(0);
+  });
+
+  test("users for themselves, where that is wanted, and only so many", async () => {
+    const own = await startTestApp({ METRICS_USER_ID: "true", METRICS_MAX_USERS: "2" });
+    for (const user_id of ["ann", "bob", "cleo", "dan", "ann"]) {
+      const session_metadata = { platform: "web", user_id, chat_id: "1" };
+      await callJson(own.url, "StartConversation", { message: "Hello", session_metadata });
+    }
+    const read = readSamples(await scrape(own.url));
+    const series = 'model="demo",operation="reply",platform="web",provider="demo",status="ok"';
+    const calls = ["ann", "bob", "other"].map((user) =>
+      read.get(`llm_requests_total{${series},user_id="${user}"}`),
+    );
+    expect(calls).toEqual([2, 1, 2]);
+    expect([...read.keys()].join()).not.toMatch(/cleo|dan/);
+    expect(read.get('llm_calls_without_price_total{model="demo",provider="demo"}')).toBe(0);
+    await own.stop();
   });
 
   test("no series for junk in paths, methods and platforms", async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
+import type { CallOrigin, ModelCall } from "../../../src/core/ledger/model-call.ts";
 import { createMeters } from "../../../src/observability/metrics/meters.ts";
-import { type ModelCall, meterModelCalls } from "../../../src/observability/model-calls.ts";
+import { meterModelCalls } from "../../../src/observability/model-calls.ts";
 import { watchRequests } from "../../../src/observability/requests.ts";
 import { watchTurns } from "../../../src/observability/turns.ts";
 import { readSamples } from "../../support/metrics.ts";
@@ -13,19 +14,21 @@ function setUp(maxUsers: number) {
   const registry = new Registry();
   const meters = createMeters(registry);
   const observe = meterModelCalls(meters, { models: new Set(["gpt-5-mini"]), maxUsers });
-  const call = (changes: Partial<ModelCall>) =>
-    observe({
+  const call = ({ platform = "telegram", userId, ...changes }: Partial<ModelCall & CallOrigin>) => {
+    const made: ModelCall = {
+      id: "call-1",
       provider: "openai",
       model: "gpt-5-mini",
       operation: "reply",
-      platform: "telegram",
-      status: "ok",
-      usage: { inputTokens: 2, outputTokens: 1, cachedInputTokens: 0, reasoningTokens: 0 },
-      cost: 0.5,
+      startedAt: 0,
       durationMs: 10,
-      firstTokenMs: 5,
+      status: "ok",
+      usage: { inputTokens: 2, outputTokens: 1 },
+      cost: 500_000_000_000n,
       ...changes,
-    });
+    };
+    observe(made, { platform, userId }, 5);
+  };
   const samples = async () => readSamples(await registry.metrics());
   return { meters, call, samples };
 }
@@ -77,7 +80,7 @@ test("junk methods and made up tools are other and unknown", async () => {
   const { meters, samples } = setUp(0);
   const log = new TestLog();
   const requests = watchRequests({ meters });
-  const turns = watchTurns({ meters });
+  const turns = watchTurns({ meters }, () => undefined);
   const turn = turns.begin({} as Parameters<typeof turns.begin>[0], log);
   for (let i = 0; i < 1_000; i++) {
     requests.begin({ method: `JUNK${i}`, path: "other" }, log).end({ status: 404 });

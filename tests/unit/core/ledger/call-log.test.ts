@@ -3,6 +3,7 @@ import { CallLog, firstCalls } from "../../../../src/core/ledger/call-log.ts";
 import { metered } from "../../../../src/core/ledger/metered-model.ts";
 import { latestOfEach, type ModelCall } from "../../../../src/core/ledger/model-call.ts";
 import { PriceList } from "../../../../src/core/ledger/price-list.ts";
+import { UNOBSERVED_RUN } from "../../../../src/core/turn-observer.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { hangs, ScriptedModel, says } from "../../../support/scripted-model.ts";
 import { TestLog } from "../../../support/test-log.ts";
@@ -33,7 +34,7 @@ beforeEach(() => {
 
 describe("a call log", () => {
   test("announced calls and their outcomes ride with the turn's own writes", async () => {
-    const log = new CallLog(deps, "run", write, firstCalls(deps, "run"));
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN, firstCalls(deps, "run"));
     const first = await log.recorder("reply").begin();
     await clock.advance(20);
     first.end("ok", USAGE);
@@ -53,7 +54,7 @@ describe("a call log", () => {
   });
 
   test("a call that nothing announced is written down before it is sent", async () => {
-    const log = new CallLog(deps, "run", write, firstCalls(deps, "run"));
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN, firstCalls(deps, "run"));
     (await log.recorder("reply").begin()).end("failed");
     const again = await log.recorder("reply").begin();
     expect(written.map(states)).toEqual([
@@ -66,7 +67,7 @@ describe("a call log", () => {
   });
 
   test("a call that can't be written down is not sent", async () => {
-    const log = new CallLog(deps, "run", write);
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN);
     isBroken = true;
     await expect(log.recorder("reply").begin()).rejects.toThrow("away");
     isBroken = false;
@@ -75,7 +76,7 @@ describe("a call log", () => {
   });
 
   test("what a failed write did not take is carried by the next one", async () => {
-    const log = new CallLog(deps, "run", write, firstCalls(deps, "run"));
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN, firstCalls(deps, "run"));
     (await log.recorder("reply").begin()).end("ok");
     isBroken = true;
     await expect(log.carry(write)).rejects.toThrow("away");
@@ -86,7 +87,7 @@ describe("a call log", () => {
   });
 
   test("closing tells apart what was never sent and what is not waited for", async () => {
-    const log = new CallLog(deps, "run", write, firstCalls(deps, "run"));
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN, firstCalls(deps, "run"));
     const reply = await log.recorder("reply").begin();
     log.close("reply");
     log.close("title");
@@ -102,7 +103,7 @@ describe("a call log", () => {
   });
 
   test("finishing never rejects, and says what is lost", async () => {
-    const log = new CallLog(deps, "run", write, firstCalls(deps, "run"));
+    const log = new CallLog(deps, "run", write, UNOBSERVED_RUN, firstCalls(deps, "run"));
     log.close("reply");
     isBroken = true;
     const lines = new TestLog();
@@ -117,7 +118,10 @@ describe("a metered model", () => {
   async function outcomeOf(model: ScriptedModel, signal = new AbortController().signal, take = 99) {
     const outcomes: unknown[] = [];
     const calls = {
-      begin: async () => ({ end: (...outcome: unknown[]) => void outcomes.push(outcome) }),
+      begin: async () => ({
+        answered: () => undefined,
+        end: (...outcome: unknown[]) => void outcomes.push(outcome),
+      }),
     };
     try {
       let taken = 0;

@@ -1,0 +1,104 @@
+import { type Span, SpanKind } from "@opentelemetry/api";
+import type { LanguageModel, ModelEvent, ModelMessage, ModelRequest } from "../core/model/language-model.ts";
+import { errorType, markFailed, type Tracing } from "./tracing.ts";
+
+type Finish = Extract<ModelEvent, { type: "finish" }>;
+
+/**
+ * The model with a span for each call (OpenTelemetry's semantic conventions for generative AI). What
+ * repeats calls wraps this one, so that each try is a call of its own.
+ */
+export function tracedModel(inner: LanguageModel, tracing: Tracing): LanguageModel {
+  async function* trace(
+    span: Span,
+    request: ModelRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<ModelEvent, void, void> {
+    const events = inner.stream(request, signal)[Symbol.asyncIterator]();
+    let answer = "";
+    let finish: Finish | undefined;
+    try {
+      for (;;) {
+        const { done, value } = await tracing.within(span, () => events.next());
+        if (done) break;
+        if (value.type === "finish") finish = value;
+        if (tracing.captureContent && value.type === "text_delta") answer += value.text;
+        yield value;
+      }
+    } catch (error) {
+      markFailed(span, errorType(error));
+      throw error;
+    } finally {
+      if (finish) describeFinish(span, finish);
+      if (answer !== "")
+        span.setAttribute("gen_ai.output.messages", JSON.stringify([toOutput(answer, finish)]));
+      span.end();
+      // Where the consumer has left before the end.
+      if (!finish) await events.return?.();
+    }
+  }
+
+  return {
+    provider: inner.provider,
+    model: inner.model,
+    stream(request, signal) {
+      const span = startSpan(tracing, inner, request);
+      return span ? trace(span, request, signal) : inner.stream(request, signal);
+    },
+  };
+}
+
+function startSpan(
+  tracing: Tracing,
+  { provider, model }: LanguageModel,
+  { operation, messages }: ModelRequest,
+): Span | undefined {
+  const span = tracing.startChild(`chat ${model}`, {
+    kind: SpanKind.CLIENT,
+    attributes: {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": provider,
+      "gen_ai.request.model": model,
+      "gen_ai.conversation.id": tracing.conversationId,
+      "parley.model.operation": operation,
+    },
+  });
+  if (tracing.captureContent) {
+    span?.setAttribute("gen_ai.input.messages", JSON.stringify(messages.map(toInput)));
+  }
+  return span;
+}
+
+function describeFinish(span: Span, { reason, usage }: Finish): void {
+  span.setAttribute("gen_ai.response.finish_reasons", [reason]);
+  if (!usage) return;
+  span.setAttribute("gen_ai.usage.input_tokens", usage.inputTokens);
+  span.setAttribute("gen_ai.usage.output_tokens", usage.outputTokens);
+  if (usage.cachedInputTokens !== undefined) {
+    span.setAttribute("gen_ai.usage.cache_read.input_tokens", usage.cachedInputTokens);
+  }
+}
+
+/** The answer as gen_ai.output.messages has it. */
+function toOutput(text: string, finish: Finish | undefined) {
+  const parts = [{ type: "text", content: text }];
+  return { role: "assistant", parts, finish_reason: finish?.reason ?? "error" };
+}
+
+/** A message as gen_ai.input.messages has it. */
+function toInput(message: ModelMessage) {
+  const { role, content } = message;
+  const text = { type: "text", content };
+  switch (role) {
+    case "assistant": {
+      const calls = message.toolCalls.map(({ id, name, arguments: args }) => {
+        return { type: "tool_call", id, name, arguments: args };
+      });
+      return { role, parts: content === "" ? calls : [text, ...calls] };
+    }
+    case "tool":
+      return { role, parts: [{ type: "tool_call_response", id: message.toolCallId, response: content }] };
+    default:
+      return { role, parts: [text] };
+  }
+}

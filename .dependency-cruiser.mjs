@@ -77,7 +77,7 @@ export default {
       comment:
         "app.ts and the open-*.ts beside it compose; nothing but the programs' entry points imports them.",
       severity: "error",
-      from: { pathNot: "^(src/(main|app)\\.ts|scripts/|tests/)" },
+      from: { pathNot: "^(src/(main|serve|app)\\.ts|scripts/|tests/)" },
       to: { path: "^src/(app|open-[a-z]+)\\.ts$" },
     },
     {

@@ -13,10 +13,11 @@ import { UsageService } from "./core/ledger/usage-service.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { type Outbound, openOutbound } from "./net/outbound.ts";
+import type { Metrics } from "./observability/metrics/merge.ts";
 import { watchCaches, watchUpstreams } from "./observability/upstreams.ts";
 import { type Observability, openObservability } from "./open-observability.ts";
 import { openServer } from "./open-server.ts";
-import { openStores, type Stores } from "./open-stores.ts";
+import { openStores } from "./open-stores.ts";
 import { Upstreams } from "./open-upstreams.ts";
 import { loadPrices } from "./prices-file.ts";
 import { createDemoModel } from "./providers/demo/index.ts";
@@ -25,11 +26,13 @@ import { type CacheCounters, cached } from "./resilience/cached-tool.ts";
 import { resilientHttp } from "./resilience/resilient-http.ts";
 import { resilientModel } from "./resilience/resilient-model.ts";
 import { shutDown } from "./shut-down.ts";
+import { type Introduction, introduce } from "./start-up-lines.ts";
 import { systemClock } from "./system-clock.ts";
 import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
 import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
 import { openMeteo, weatherApi, weatherTool } from "./tools/weather/index.ts";
 import { Readiness } from "./transport/health.ts";
+import type { Primary } from "./workers/primary.ts";
 
 const HOUR_MS = 3_600_000;
 /** Weather services measure every 15 minutes or so. */
@@ -41,24 +44,32 @@ export interface AppDeps {
   readonly clock?: Clock;
   /** Default: as the configuration says. */
   readonly model?: LanguageModel;
+  /** Where this process is one of several workers: what holds them together. */
+  readonly primary?: Primary;
 }
 
 /** A running server. */
-export interface App {
-  readonly url: string;
+export interface App extends Introduction {
   /** Takes no more work, lets the turns at work end, and lets go of everything: see {@link shutDown}. */
   stop(): Promise<void>;
+  /** Stops when others serve in its place: whoever is connected gets an answer first. */
+  retire(): Promise<void>;
+  /** What this process has measured. */
+  metrics(): Promise<Metrics>;
   /** Counts an error that came to where nothing was left to catch it. */
   countFault(): void;
 }
 
 /** The composition root: the only place that knows which adapter stands behind which port. */
-export async function startApp(config: Config, { log, clock = systemClock, ...deps }: AppDeps): Promise<App> {
+export async function startApp(
+  config: Config,
+  { log, clock = systemClock, primary, ...deps }: AppDeps,
+): Promise<App> {
   requireGuard(config);
   const prices = loadPrices(config.PRICES_FILE);
-  const observability = await openObservability(config, prices, log);
+  const observability = await openObservability(config, prices, log, primary);
   const { tracing } = observability;
-  const stores = await openStores(config, clock, log, observability.stores);
+  const stores = await openStores(config, clock, log, observability.stores, primary);
   const { conversations: store, sessions } = stores;
   const outbound = openOutbound({
     rules: config.OUTBOUND_ALLOW,
@@ -127,20 +138,23 @@ export async function startApp(config: Config, { log, clock = systemClock, ...de
     keepSummedUp(stores.usage, clock, log, sweeping.signal),
   ]);
   readiness.phase = "serving";
-  for (const line of startUpLines(config, url, model, stores)) log.info({}, line);
-  if (config.ALLOW_ANONYMOUS && config.API_KEYS.length === 0) {
-    log.warn({}, "ALLOW_ANONYMOUS: everyone who can reach the server may use it and read all conversations");
-  }
+  const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
+  const stopWithin = async (ms: number) => {
+    readiness.phase = "draining";
+    sweeping.abort();
+    await shutDown({ runner, server, idle: swept, stores, tracing, clock, log }, ms);
+    await outbound.close();
+  };
 
   return {
-    url,
-    async stop() {
-      readiness.phase = "draining";
-      sweeping.abort();
-      const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
-      await shutDown({ runner, server, idle: swept, stores, tracing, clock, log }, graceMs);
-      await outbound.close();
+    ...introduce(config, url, model, stores),
+    stop: () => stopWithin(graceMs),
+    async retire() {
+      const endsAt = clock.now() + graceMs;
+      await server.retire(graceMs);
+      await stopWithin(Math.max(0, endsAt - clock.now()));
     },
+    metrics: observability.ownMetrics,
     countFault: observability.fault,
   };
 }
@@ -201,37 +215,4 @@ function createTools(
     datetimeTool(),
     dateMathTool(),
   ];
-}
-
-/** One line for each fact that a newcomer wants to know. */
-function startUpLines(config: Config, url: string, model: LanguageModel, stores: Stores): string[] {
-  const lines = [
-    `Parley is ready at ${url}`,
-    `Open to: ${callersLine(config)}`,
-    `Model: ${modelLine(config, model)}`,
-    ...stores.description,
-    `Weather: ${config.WEATHER_API_KEY ? "WeatherAPI.com" : "Open-Meteo"}; holidays: ${config.HOLIDAY_CALENDAR_URL ? "your calendar feed and date-holidays" : "date-holidays, offline"}`,
-  ];
-  if (model.provider === "demo") {
-    lines.push(
-      "For a real model set OPENAI_API_KEY, or OPENAI_BASE_URL and OPENAI_MODEL for a server of your own",
-    );
-  }
-  const key = config.API_KEYS.length === 0 || config.API_KEY ? "" : "API_KEY=… ";
-  const where = url === config.API_URL ? "" : ` --url ${url}`;
-  return [
-    ...lines,
-    `Ask it something: ${key}npx parley${where} ask -m "Which holidays are next in Barcelona?"`,
-  ];
-}
-
-function callersLine({ API_KEYS, ALLOW_ANONYMOUS }: Config): string {
-  if (API_KEYS.length > 0) return `callers with an API key (${API_KEYS.map(({ name }) => name).join(", ")})`;
-  return ALLOW_ANONYMOUS ? "everyone" : "this machine; set API_KEYS and HOST to open it to others";
-}
-
-function modelLine(config: Config, model: LanguageModel): string {
-  if (model.provider === "demo") return "demo, built in and offline";
-  const host = config.OPENAI_BASE_URL ? new URL(config.OPENAI_BASE_URL).host : model.provider;
-  return `${model.model} at ${host}`;
 }

@@ -1,5 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
+import { availableParallelism } from "node:os";
+import { parseEnv } from "node:util";
 import { z } from "zod";
 import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
 import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
@@ -32,6 +34,12 @@ const locale = z.string().refine(
   },
   { error: "must be a BCP 47 language tag, such as en-GB" },
 );
+
+/** How many processes serve: a number, or `auto` for one for each core that this one may use. */
+const workers = () =>
+  z.union([z.literal("auto").transform(availableParallelism), integer(1, 256)], {
+    error: "must be auto or a whole number from 1 to 256",
+  });
 
 /** `host:port,host:port` as a list. */
 const addresses = () =>
@@ -91,6 +99,7 @@ export const environmentSchema = z
     DATA_DIR: z.string().default("./data"),
     LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
     SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
+    WORKERS: workers().default(1),
 
     METRICS_USER_ID: z.stringbool().default(false),
     METRICS_MAX_USERS: integer(1, 10_000).default(100),
@@ -281,4 +290,15 @@ export function requireGuard({ HOST, API_KEYS, ALLOW_ANONYMOUS }: Config): void 
 export function loadConfig(): Config {
   if (existsSync(".env")) process.loadEnvFile(".env");
   return readConfig(process.env);
+}
+
+/**
+ * What {@link loadConfig} would say now. The environment stays as it is, so that a process started from
+ * this one reads .env as it is then.
+ *
+ * @throws ConfigError
+ */
+export function previewConfig(): Config {
+  const file = existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
+  return readConfig({ ...file, ...process.env });
 }

@@ -1,10 +1,10 @@
 import { Gauge, Registry } from "prom-client";
-
 import type { Config } from "./config.ts";
 import type { PriceList } from "./core/ledger/price-list.ts";
 import type { Logger } from "./core/logger.ts";
 import type { LanguageModel } from "./core/model/language-model.ts";
 import { TOOL_CALL_OUTCOMES, type TurnObserver } from "./core/turn-observer.ts";
+import type { Metrics } from "./observability/metrics/merge.ts";
 import { createMeters, type Meters } from "./observability/metrics/meters.ts";
 import { processMetrics } from "./observability/metrics/process-metrics.ts";
 import { meterModelCalls } from "./observability/model-calls.ts";
@@ -17,6 +17,7 @@ import { type Guarded, meterBreakers } from "./observability/upstreams.ts";
 import { REFUSAL_REASONS, type RefusalReason } from "./transport/incoming/refusal.ts";
 import type { RequestObserver } from "./transport/request-observer.ts";
 import { version } from "./version.ts";
+import type { Primary } from "./workers/primary.ts";
 
 /** What sees the server run. */
 export interface Observability {
@@ -31,14 +32,17 @@ export interface Observability {
   expect(parts: { readonly tools: readonly string[]; readonly upstreams: readonly Guarded[] }): void;
   /** An error came to where nothing was left to catch it. */
   fault(): void;
-  /** What GET /metrics answers: Prometheus' text format. */
+  /** What GET /metrics answers: Prometheus' text format. Of several workers each answers for all. */
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** What this process has measured. */
+  ownMetrics(): Promise<Metrics>;
 }
 
 export async function openObservability(
   config: Config,
   prices: PriceList,
   log: Logger,
+  primary?: Primary,
 ): Promise<Observability> {
   // From now on, not from the first look at it on.
   processMetrics();
@@ -49,6 +53,7 @@ export async function openObservability(
     help: "1, with the version and the store in use",
     labelNames: ["version", "store"],
     registers: [registry],
+    aggregator: "first",
   }).set({ version, store: config.MONGO_URI === undefined ? "sqlite" : "mongodb" }, 1);
   for (const reason of REFUSAL_REASONS) meters.http.shed.of(reason);
   const tracing = await openTracing(config, log);
@@ -78,8 +83,13 @@ export async function openObservability(
       meters.errors.unhandled.of().value++;
     },
     async metrics() {
+      if (primary) return { contentType: registry.contentType, body: await primary.metricsPage() };
       const pages = await Promise.all([registry.metrics(), processMetrics().metrics()]);
       return { contentType: registry.contentType, body: pages.join("\n") };
+    },
+    async ownMetrics() {
+      const parts = await Promise.all([registry.getMetricsAsJSON(), processMetrics().getMetricsAsJSON()]);
+      return parts.flat();
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { Config } from "./config.ts";
-import { openOutbound } from "./net/outbound.ts";
 import type { FaultReporter } from "./observability/fault-reporter.ts";
 import { createLogger } from "./observability/logger.ts";
 import { version } from "./version.ts";
@@ -9,6 +8,7 @@ export async function openSentry(config: Config): Promise<FaultReporter | undefi
   const { SENTRY_DSN: dsn, SENTRY_ENVIRONMENT: environment } = config;
   if (dsn === undefined) return undefined;
   const { SentryReporter } = await import("./observability/sentry.ts");
+  const { openOutbound } = await import("./net/outbound.ts");
   // Without reports: what goes wrong with one is no fault to report.
   const log = createLogger(config.LOG_LEVEL);
   const { streaming: http, close } = openOutbound({ rules: config.OUTBOUND_ALLOW, log });

@@ -38,6 +38,8 @@ export interface OpenServer {
   readonly url: string;
   /** See {@link HttpServer.drain}. */
   drain(): void;
+  /** See {@link HttpServer.retire}. */
+  retire(graceMs: number): Promise<void>;
   /** See {@link HttpServer.close}. */
   close(graceMs: number): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function openServer(config: Config, deps: ServerDeps): Promise<Open
   return {
     url,
     drain: () => server.drain(),
+    retire: (graceMs) => server.retire(graceMs),
     async close(graceMs) {
       await server.close(graceMs);
       load.stop();

@@ -20,6 +20,8 @@ import { SqliteMigrationTarget } from "./stores/sqlite/migrate.ts";
 import { SqliteSessionStore } from "./stores/sqlite/session-store.ts";
 import { SqliteUsageStore } from "./stores/sqlite/usage-store.ts";
 import type { Dependency } from "./transport/health.ts";
+import type { Primary } from "./workers/primary.ts";
+import { SharedRateLimiter } from "./workers/shared-rate-limiter.ts";
 
 export interface Stores {
   readonly conversations: ConversationStore;
@@ -46,26 +48,37 @@ export async function openStores(
   clock: Clock,
   log: Logger,
   watch: StoreWatch,
+  primary?: Primary,
 ): Promise<Stores> {
   const durable = await (config.MONGO_URI === undefined
-    ? openSqlite(config, log, watch)
+    ? openSqlite(config, log, watch, primary?.isFirst ?? true)
     : openMongo(config, config.MONGO_URI, watch));
-  const servers = redisServers(config);
-  if (servers) return withRedis(durable, servers, config, clock, log, watch);
-  return {
+  const own: Omit<Stores, "cache"> = {
     ...durable,
-    cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock),
-    createRateLimiter: (limit) => new MemoryRateLimiter(limit),
+    createRateLimiter(limit) {
+      const counts = new MemoryRateLimiter(limit);
+      return primary ? new SharedRateLimiter(primary, limit, counts) : counts;
+    },
   };
+  const servers = redisServers(config);
+  if (servers) return withRedis(own, servers, config, clock, log, watch);
+  return { ...own, cache: new MemoryCache(config.CACHE_MAX_MB * 1_048_576, clock) };
 }
 
-async function openSqlite(config: Config, log: Logger, watch: StoreWatch): Promise<DurableStores> {
+/** @param migrates whether the file's schema is changed where it is an older one. */
+async function openSqlite(
+  config: Config,
+  log: Logger,
+  watch: StoreWatch,
+  migrates: boolean,
+): Promise<DurableStores> {
   const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
   const conversations = new SqliteConversationStore(database);
   try {
     const target = new SqliteMigrationTarget(database);
     const report = (line: string) => log.info({}, line);
-    await new MigrationRunner(target, sqliteMigrations, { report }).up();
+    const runner = new MigrationRunner(target, sqliteMigrations, { report });
+    await (migrates ? runner.up() : runner.requireCurrent());
   } catch (error) {
     database.close();
     throw error;
@@ -108,7 +121,7 @@ async function openMongo(config: Config, uri: string, watch: StoreWatch): Promis
 }
 
 async function withRedis(
-  durable: DurableStores,
+  own: Omit<Stores, "cache">,
   servers: RedisServers,
   config: Config,
   clock: Clock,
@@ -121,18 +134,18 @@ async function withRedis(
     if (!client.isUp) throw new Error("Redis is down");
   };
   return {
-    ...durable,
+    ...own,
     sessions: watch.sessions(
       "redis",
-      new redis.RedisSessionStore(client, durable.sessions, sessionTtlMs(config)),
+      new redis.RedisSessionStore(client, own.sessions, sessionTtlMs(config)),
     ),
     cache: watch.cache("redis", new redis.RedisCache(client)),
-    createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, new MemoryRateLimiter(limit)),
-    dependencies: [...durable.dependencies, { name: "redis", required: false, check }],
-    description: [...durable.description, "Sessions and caches also in Redis, and the counts of rate limits"],
+    createRateLimiter: (limit) => new redis.RedisRateLimiter(client, limit, own.createRateLimiter(limit)),
+    dependencies: [...own.dependencies, { name: "redis", required: false, check }],
+    description: [...own.description, "Sessions and caches also in Redis, and the counts of rate limits"],
     async close() {
       client.close();
-      await durable.close();
+      await own.close();
     },
   };
 }

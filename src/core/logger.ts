@@ -30,6 +30,7 @@ export const LOG_FIELDS = [
   "turn_id",
   "upstream",
   "wait_ms",
+  "worker",
 ] as const;
 
 export type LogFields = { readonly [Field in (typeof LOG_FIELDS)[number]]?: unknown };

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { type Level, type LoggerOptions, type Logger as PinoLogger, pino } from "pino";
-import pretty from "pino-pretty";
+import pretty, { type PrettyOptions } from "pino-pretty";
 import { LOG_FIELDS, type LogFields, type Logger } from "../core/logger.ts";
 import { errorFields } from "./error-fields.ts";
 import type { FaultReporter } from "./fault-reporter.ts";
@@ -11,12 +11,21 @@ export interface LoggerSettings {
   readonly terminal?: boolean;
   /** Whether lines have the ids of the span in which they were written. */
   readonly traced?: boolean;
+  /** The number of this process, where it is one of several workers: on each line. */
+  readonly worker?: number;
   /** Is told of each error at level `error` and `fatal`. */
   readonly faults?: Pick<FaultReporter, "report">;
   /** Where lines go. Default: standard output. */
   readonly out?: Writable;
 }
 
+const PRETTY: PrettyOptions = {
+  sync: true,
+  singleLine: true,
+  ignore: "pid,hostname,worker",
+  translateTime: "SYS:HH:MM:ss",
+  messageFormat: "{if worker}[{worker}] {end}{msg}",
+};
 const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id"]);
 
 /**
@@ -25,19 +34,18 @@ const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id
  */
 export function createLogger(
   level: string,
-  { terminal = process.stdout.isTTY, traced = false, faults, out }: LoggerSettings = {},
+  { terminal = process.stdout.isTTY, traced = false, worker, faults, out }: LoggerSettings = {},
 ): FieldLogger {
   const options: LoggerOptions = {
     level,
-    base: undefined,
+    base: worker === undefined ? undefined : { worker },
     formatters: { log: allowed },
     serializers: { err: errorFields(level === "debug") },
     ...(traced && { mixin: activeSpanIds }),
     ...(faults && { hooks: reportTo(faults) }),
   };
-  const lines = { sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true };
   return new FieldLogger(
-    terminal ? pino(options, pretty({ ...lines, destination: out ?? 1 })) : pino(options, out),
+    terminal ? pino(options, pretty({ ...PRETTY, destination: out ?? 1 })) : pino(options, out),
   );
 }
 

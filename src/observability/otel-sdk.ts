@@ -41,6 +41,8 @@ export function startTracing(settings: TracingSettings): Tracing {
   const resource = resourceFromAttributes({
     "service.name": serviceName,
     "service.version": serviceVersion,
+    // Tells workers apart.
+    "process.pid": process.pid,
   }).merge(detectResources({ detectors: [envDetector] }));
   const maxQueueSize = captureContent ? WITH_CONTENT.maxQueue : MAX_QUEUE;
   const provider = new TracerProvider({

@@ -54,6 +54,8 @@ export function meterBreakers(registry: Registry, meters: Meters, upstreams: rea
     help: `The state of each breaker: ${numbers}`,
     labelNames: ["name"],
     registers,
+    // Of several workers the worst counts.
+    aggregator: "max",
     collect() {
       for (const { name, state } of upstreams) this.set({ name }, STATES[state]);
     },
@@ -62,6 +64,7 @@ export function meterBreakers(registry: Registry, meters: Meters, upstreams: rea
     name: "weather_circuit_state",
     help: `The state of the weather's breaker: ${numbers}`,
     registers,
+    aggregator: "max",
     collect() {
       const weather = upstreams.find(({ name }) => name === "weather");
       this.set(STATES[weather?.state ?? "closed"]);

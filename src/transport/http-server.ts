@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { RequestContext } from "../core/context.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -54,6 +54,8 @@ const TIMEOUTS: Timeouts = {
 
 /** Between the answer to a body that was refused and the connection's end. */
 const LINGER_MS = 500;
+/** How long a connection has to be idle before a server that retires closes it. */
+const IDLE_MS = 2_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 100;
 
@@ -77,6 +79,7 @@ export class HttpServer {
   readonly #timeouts: Timeouts;
   readonly #server: Server;
   #draining = false;
+  #retiring = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -94,6 +97,8 @@ export class HttpServer {
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = options.maxConnections;
+    // As one of several workers, too: else those that are full would pass a connection round without end.
+    Object.assign(this.#server, { dropMaxConnection: true });
     this.#server.on("drop", () => {
       options.refusals.count("connections");
       // Whoever is idle makes room for those who come next.
@@ -121,6 +126,23 @@ export class HttpServer {
   drain(): void {
     this.#draining = true;
     this.#server.closeIdleConnections();
+  }
+
+  /**
+   * Takes no more connections, for others listen in its place, and lets nobody down who has one: what
+   * comes is served and the connection closed with its answer, or once it has been idle for a while.
+   * Resolves when all are closed, or after `graceMs`.
+   */
+  async retire(graceMs: number): Promise<void> {
+    this.#retiring = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const limit = setTimeout(resolve, graceMs);
+    const idle = setInterval(() => this.#server.closeIdleConnections(), IDLE_MS);
+    // Not the HTTP server's own: it closes idle connections at once, and a request may be on its way there.
+    NetServer.prototype.close.call(this.#server, () => resolve());
+    await promise;
+    clearTimeout(limit);
+    clearInterval(idle);
   }
 
   /** Takes no more connections; resolves when all are closed, those that still are open after `graceMs` by force. */
@@ -196,7 +218,7 @@ export class HttpServer {
       ...(answer.contentType !== undefined && { "content-type": answer.contentType }),
       ...(answer.status !== 204 && { "content-length": Buffer.byteLength(answer.body) }),
       "x-request-id": requestId,
-      ...((this.#draining || !request.complete) && { connection: "close" }),
+      ...((this.#draining || this.#retiring || !request.complete) && { connection: "close" }),
     });
     if (request.complete) return void response.end(answer.body);
     // The rest of a refused body is neither waited for nor read. Closing with something unread could take

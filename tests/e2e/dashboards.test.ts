@@ -54,7 +54,7 @@ beforeAll(async () => {
     return first.includes("nodejs_gc_duration_seconds_sum{");
   });
   await server.stop();
-  server = await start({ OPENAI_MODEL: "a-model-without-a-price" });
+  server = await start({ OPENAI_MODEL: "a-model-without-a-price", WORKERS: "2" });
   model.script({ text: "Hello" });
   await say("Hi");
   exposed = readExposition(`${first}\n${await metricsOf(server)}`, readRules().recorded);

@@ -5,15 +5,36 @@ import { type RunningServer, startServer } from "../support/server.ts";
 
 const RPS = 10;
 const BURST = 20;
+const LIMITS = { API_RATE_LIMIT_RPS: String(RPS), API_RATE_LIMIT_BURST: String(BURST) };
 const PROCESSES = 2;
 
-describeRedis("the rate limit of two servers on Redis", (start) => {
-  let servers: RunningServer[] = [];
-  afterEach(async () => {
-    for (const server of servers) await server.stop();
-    servers = [];
-  });
+let servers: RunningServer[] = [];
+afterEach(async () => {
+  for (const server of servers) await server.stop();
+  servers = [];
+});
 
+/** Floods all servers, and says how many requests passed, and how many may have, where `counts` count apart. */
+async function flood(counts: number): Promise<{ passed: number; allowed: number }> {
+  const before = performance.now();
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, index) => rawRequest(servers[index % servers.length]?.url ?? "")),
+  );
+  const seconds = Math.floor((performance.now() - before) / 1_000) + 1;
+  const statuses = new Set(answers.map(({ status }) => status));
+  expect(statuses).toEqual(new Set([200, 429]));
+  const passed = answers.filter(({ status }) => status === 200).length;
+  return { passed, allowed: counts * (RPS * seconds + BURST) };
+}
+
+test("the rate limit of two workers is one, without Redis", async () => {
+  servers = [await startServer({ env: { WORKERS: "2", ...LIMITS } })];
+  const { passed, allowed } = await flood(1);
+  expect(passed).toBeGreaterThanOrEqual(RPS + BURST);
+  expect(passed).toBeLessThanOrEqual(allowed);
+});
+
+describeRedis("the rate limit of two servers on Redis", (start) => {
   const ready = async (status: string) => {
     for (const { url } of servers) {
       await eventually(async () => {
@@ -24,26 +45,9 @@ describeRedis("the rate limit of two servers on Redis", (start) => {
   };
 
   async function open(port: number): Promise<void> {
-    const env = {
-      REDIS_URL: `redis://127.0.0.1:${port}`,
-      API_RATE_LIMIT_RPS: String(RPS),
-      API_RATE_LIMIT_BURST: String(BURST),
-    };
+    const env = { REDIS_URL: `redis://127.0.0.1:${port}`, ...LIMITS };
     servers = await Promise.all(Array.from({ length: PROCESSES }, () => startServer({ env })));
     await ready("ready");
-  }
-
-  /** Floods both, and says how many requests passed, and how many may have, where `counts` count apart. */
-  async function flood(counts: number): Promise<{ passed: number; allowed: number }> {
-    const before = performance.now();
-    const answers = await Promise.all(
-      Array.from({ length: 300 }, (_, index) => rawRequest(servers[index % PROCESSES]?.url ?? "")),
-    );
-    const seconds = Math.floor((performance.now() - before) / 1_000) + 1;
-    const statuses = new Set(answers.map(({ status }) => status));
-    expect(statuses).toEqual(new Set([200, 429]));
-    const passed = answers.filter(({ status }) => status === 200).length;
-    return { passed, allowed: counts * (RPS * seconds + BURST) };
   }
 
   test("is one: the limit and the burst pass, and no more", async () => {

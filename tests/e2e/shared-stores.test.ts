@@ -19,16 +19,17 @@ interface Reply {
 const run = promisify(execFile);
 const FIFTY = Array.from({ length: 50 }, (_, index) => index);
 
-/** What two servers on the same stores must do; `prepare` says where those are. */
-function twoServers(prepare: () => Promise<Record<string, string>>): void {
+/** What two processes on the same stores must do; `prepare` says where those are, and if they are workers of one server. */
+function twoProcesses(prepare: () => Promise<Record<string, string>>): void {
   let model: Awaited<ReturnType<typeof startEchoModel>>;
   let servers: RunningServer[];
   const urlFor = (index: number) => servers[index % servers.length]?.url ?? "";
 
   beforeAll(async () => {
     model = await startEchoModel(() => 0);
-    const env = { OPENAI_BASE_URL: model.baseUrl, ...(await prepare()) };
-    servers = [await startServer({ env }), await startServer({ env })];
+    const env: Record<string, string> = { OPENAI_BASE_URL: model.baseUrl, ...(await prepare()) };
+    servers = [await startServer({ env })];
+    if (!("WORKERS" in env)) servers.push(await startServer({ env }));
   }, 60_000);
   afterAll(async () => {
     for (const server of servers) await server.stop();
@@ -100,11 +101,15 @@ function twoServers(prepare: () => Promise<Record<string, string>>): void {
 
 describe("two servers on one SQLite file", () => {
   let dataDir: string;
-  twoServers(async () => {
+  twoProcesses(async () => {
     dataDir = await mkdtemp(join(tmpdir(), "parley-two-"));
     return { DATA_DIR: dataDir };
   });
   afterAll(() => rm(dataDir, { recursive: true }));
+});
+
+describe("two workers on one SQLite file", () => {
+  twoProcesses(async () => ({ WORKERS: "2" }));
 });
 
 await describeMongo("MongoDB", (mongo) => {
@@ -145,10 +150,14 @@ await describeMongo("MongoDB", (mongo) => {
       return MONGO_URI;
     };
 
-    describe("two servers on both", () => {
-      twoServers(async () => {
+    describe.each([
+      ["two servers", {}],
+      ["two workers", { WORKERS: "2" }],
+    ])("%s on both", (name, env) => {
+      twoProcesses(async () => {
         const { process } = await start(startRedis());
-        return { MONGO_URI: await migrated("two"), REDIS_URL: `redis://127.0.0.1:${process.port}` };
+        const MONGO_URI = await migrated(name.replace(" ", "-"));
+        return { MONGO_URI, REDIS_URL: `redis://127.0.0.1:${process.port}`, ...env };
       });
     });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AppDeps, startApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
+import { announce } from "../../src/start-up-lines.ts";
 import { TestLog } from "./test-log.ts";
 
 /** The whole server in this process, on a free port, with its data in a folder of its own. */
@@ -25,6 +26,7 @@ export async function startTestApp(environment: Record<string, string> = {}, dep
     ...environment,
   });
   const app = await startApp(config, { log, ...deps });
+  announce(app, config, log);
   return {
     url: app.url,
     log,

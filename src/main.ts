@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   let faults = 0;
   const onFault = (error: unknown) => {
     faults++;
-    program.countFault();
+    program.countFault?.();
     log.fatal({ err: error, faults }, "The server has a fault: it stops when the turns at work have ended");
     void end(1);
   };
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
     if (cluster.isWorker) return;
     const terminalIsGone = onTerminal && !isatty(STDOUT);
     if (terminalIsGone) onSignal(signal);
-    else program.renew();
+    else program.renew?.();
   });
 
   try {

@@ -5,7 +5,7 @@ export interface Program {
   /** Ends it in order; called once, at any time. */
   stop(): Promise<void>;
   /** Begins anew with what the configuration now says, as far as it can. */
-  renew(): void;
+  renew?(): void;
   /** Counts an error that came to where nothing was left to catch it. */
-  countFault(): void;
+  countFault?(): void;
 }

@@ -51,7 +51,6 @@ function serveAsWorker(config: Config, log: Logger, end: () => void, worker: Wor
       await (wanted === "stop" ? app.stop() : app.retire());
       await primary.bequeath(await app.metrics());
     },
-    renew() {},
     countFault: () => app?.countFault(),
   };
 }

@@ -84,6 +84,5 @@ export function supervise(config: Config, log: Logger, end: (exitCode: number) =
         return renew();
       });
     },
-    countFault() {},
   };
 }

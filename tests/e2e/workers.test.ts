@@ -269,7 +269,8 @@ describe("the end", () => {
     const held = gate();
     pause = () => held.opened;
     const answers = Promise.all(["A", "B", "C", "D"].map(ask));
-    await eventually(() => asked >= 4);
+    // Each turn asks for its reply and for a title.
+    await eventually(() => asked >= 8);
     const ended = server.kill("SIGTERM");
     await eventually(async () => {
       const { status, body } = await rawRequest(server.url, { method: "GET", path: "/ready" });

@@ -54,11 +54,7 @@ function parley() {
   };
   return async () => {
     const { signal } = new AbortController();
-    let text = "";
-    for await (const event of model.stream(request, signal)) {
-      if (event.type === "text_delta") text += event.text;
-    }
-    return text;
+    return (await model.generate(request, signal)).text;
   };
 }
 

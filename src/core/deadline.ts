@@ -36,25 +36,6 @@ export function timeLeft(signal: AbortSignal, clock: Clock): number {
   return (expiries.get(signal) ?? Number.POSITIVE_INFINITY) - clock.now();
 }
 
-/** The items of `source` until the signal aborts, also when the source itself does not listen to it. */
-export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const iterator = source[Symbol.asyncIterator]();
-  const abort = whenAborted(signal);
-  let done = false;
-  try {
-    for (;;) {
-      const next = await Promise.race([abort.promise, iterator.next()]);
-      done = next.done === true;
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    abort.forget();
-    // Not awaited: a source that hangs would hang here too.
-    if (!done) iterator.return?.().catch(() => undefined);
-  }
-}
-
 /** Settles with `work`, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const abort = whenAborted(signal);

@@ -11,18 +11,23 @@ export interface ServerSentEvent {
 const MAX_EVENT_LENGTH = 8 * 1_048_576;
 
 /**
- * The events of a `text/event-stream`, by the WHATWG HTML standard, section 9.2.6 "Interpreting an event
+ * Reads a `text/event-stream` to its end, or until `take` returns false, by the WHATWG HTML standard, section 9.2.6 "Interpreting an event
  * stream". `id` and `retry` are for clients that connect again, and are left out.
  *
  * In one thing it departs from the standard: an event that the stream ends in is an event, not thrown away.
  * Several servers leave the last empty line out.
  *
- * @throws ResponseTooLargeError for an event without an end.
+ * @throws ResponseTooLargeError for an event without an end; what `take` throws.
  */
-export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+export async function readEvents(
+  body: AsyncIterable<Uint8Array>,
+  take: (event: ServerSentEvent) => boolean,
+): Promise<void> {
   const parser = new EventParser();
-  for await (const part of body) yield* parser.push(part);
-  yield* parser.end();
+  for await (const part of body) {
+    if (!parser.push(part).every(take)) return;
+  }
+  parser.end().every(take);
 }
 
 /** Takes the stream in parts that may end anywhere, within a character too. */

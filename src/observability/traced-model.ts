@@ -1,49 +1,44 @@
 import { type Span, SpanKind } from "@opentelemetry/api";
-import type { LanguageModel, ModelEvent, ModelMessage, ModelRequest } from "../core/model/language-model.ts";
+import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../core/model/language-model.ts";
 import { errorType, markFailed, type Tracing } from "./tracing.ts";
-
-type Finish = Extract<ModelEvent, { type: "finish" }>;
 
 /**
  * The model with a span for each call (OpenTelemetry's semantic conventions for generative AI). What
  * repeats calls wraps this one, so that each try is a call of its own.
  */
 export function tracedModel(inner: LanguageModel, tracing: Tracing): LanguageModel {
-  async function* trace(
-    span: Span,
-    request: ModelRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<ModelEvent, void, void> {
-    const events = inner.stream(request, signal)[Symbol.asyncIterator]();
-    let answer = "";
-    let finish: Finish | undefined;
+  const { provider, model } = inner;
+
+  async function trace(span: Span, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> {
+    let text = "";
+    const onText = (part: string) => {
+      text += part;
+      request.onText?.(part);
+    };
+    const watched = tracing.captureContent ? { ...request, onText } : request;
+    let finishReason = "error";
     try {
-      for (;;) {
-        const { done, value } = await tracing.within(span, () => events.next());
-        if (done) break;
-        if (value.type === "finish") finish = value;
-        if (tracing.captureContent && value.type === "text_delta") answer += value.text;
-        yield value;
-      }
+      const answer = await tracing.within(span, () => inner.generate(watched, signal));
+      finishReason = answer.finishReason;
+      describeAnswer(span, answer);
+      return answer;
     } catch (error) {
       markFailed(span, errorType(error));
       throw error;
     } finally {
-      if (finish) describeFinish(span, finish);
-      if (answer !== "")
-        span.setAttribute("gen_ai.output.messages", JSON.stringify([toOutput(answer, finish)]));
+      if (text !== "") {
+        span.setAttribute("gen_ai.output.messages", JSON.stringify([toOutput(text, finishReason)]));
+      }
       span.end();
-      // Where the consumer has left before the end.
-      if (!finish) await events.return?.();
     }
   }
 
   return {
-    provider: inner.provider,
-    model: inner.model,
-    stream(request, signal) {
+    provider,
+    model,
+    generate(request, signal) {
       const span = startSpan(tracing, inner, request);
-      return span ? trace(span, request, signal) : inner.stream(request, signal);
+      return span ? trace(span, request, signal) : inner.generate(request, signal);
     },
   };
 }
@@ -69,8 +64,8 @@ function startSpan(
   return span;
 }
 
-function describeFinish(span: Span, { reason, usage }: Finish): void {
-  span.setAttribute("gen_ai.response.finish_reasons", [reason]);
+function describeAnswer(span: Span, { finishReason, usage }: ModelAnswer): void {
+  span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);
   if (!usage) return;
   span.setAttribute("gen_ai.usage.input_tokens", usage.inputTokens);
   span.setAttribute("gen_ai.usage.output_tokens", usage.outputTokens);
@@ -80,9 +75,9 @@ function describeFinish(span: Span, { reason, usage }: Finish): void {
 }
 
 /** The answer as gen_ai.output.messages has it. */
-function toOutput(text: string, finish: Finish | undefined) {
+function toOutput(text: string, finishReason: string) {
   const parts = [{ type: "text", content: text }];
-  return { role: "assistant", parts, finish_reason: finish?.reason ?? "error" };
+  return { role: "assistant", parts, finish_reason: finishReason };
 }
 
 /** A message as gen_ai.input.messages has it. */

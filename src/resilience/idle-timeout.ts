@@ -5,8 +5,6 @@ export interface IdleTimeout {
   readonly signal: AbortSignal;
   /** Something has happened: the time starts anew. */
   restart(): void;
-  /** Until the next restart no time counts. */
-  pause(): void;
   clear(): void;
 }
 
@@ -27,7 +25,7 @@ export function idleTimeout(
   let idleSince = clock.now();
   let cancel: () => void;
   const watch = () => {
-    const leftMs = Math.min(idleSince + ms - clock.now(), ms);
+    const leftMs = idleSince + ms - clock.now();
     if (leftMs <= 0) controller.abort(reason());
     else cancel = clock.after(leftMs, watch);
   };
@@ -36,9 +34,6 @@ export function idleTimeout(
     signal: controller.signal,
     restart() {
       idleSince = clock.now();
-    },
-    pause() {
-      idleSince = Number.POSITIVE_INFINITY;
     },
     clear() {
       cancel();

@@ -1,25 +1,35 @@
 import { AppError } from "../core/errors.ts";
-import type { LanguageModel, ModelEvent, ModelRequest } from "../core/model/language-model.ts";
+import type { LanguageModel, ModelAnswer } from "../core/model/language-model.ts";
 import { modelError } from "../core/model/model-errors.ts";
-import { type Failure, type Upstream, UpstreamError } from "./upstream.ts";
+import { type Attempt, type Failure, type Upstream, UpstreamError } from "./upstream.ts";
 
 /**
  * The model behind its upstream. Replies are what it is there for; titles are made only where they are in
- * no reply's way (see {@link Upstream.spareStream}).
+ * no reply's way (see {@link Upstream.spareCall}).
  */
 export function resilientModel(inner: LanguageModel, upstream: Upstream): LanguageModel {
-  async function* stream(request: ModelRequest, signal: AbortSignal): AsyncGenerator<ModelEvent, void, void> {
-    const attempt = (attemptSignal: AbortSignal, onProgress: () => void) =>
-      inner.stream({ ...request, onProgress }, attemptSignal);
-    try {
-      yield* request.operation === "title"
-        ? upstream.spareStream(signal, attempt)
-        : upstream.stream(signal, attempt);
-    } catch (error) {
-      throw error instanceof UpstreamError ? toModelError(error) : error;
-    }
-  }
-  return { provider: inner.provider, model: inner.model, stream };
+  const { provider, model } = inner;
+  return {
+    provider,
+    model,
+    async generate(request, signal) {
+      const attempt: Attempt<ModelAnswer> = (attemptSignal, progress) => {
+        const onText = (part: string) => {
+          // An attempt that was given up has nothing more to say.
+          attemptSignal.throwIfAborted();
+          progress.passedOn();
+          request.onText?.(part);
+        };
+        return inner.generate({ ...request, onText, onProgress: progress.alive }, attemptSignal);
+      };
+      try {
+        const isTitle = request.operation === "title";
+        return await (isTitle ? upstream.spareCall(signal, attempt) : upstream.call(signal, attempt));
+      } catch (error) {
+        throw error instanceof UpstreamError ? toModelError(error) : error;
+      }
+    },
+  };
 }
 
 /** For the log. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { untilAborted } from "../core/deadline.ts";
+import { orAborted } from "../core/deadline.ts";
 import { type Admission, Breaker, type BreakerPolicy, type BreakerState, type Outcome } from "./breaker.ts";
 import { Bulkhead, type BulkheadLimits } from "./bulkhead.ts";
 import { idleTimeout } from "./idle-timeout.ts";
@@ -57,11 +57,18 @@ export class UpstreamError extends Error {
   }
 }
 
-/**
- * One attempt at a call: its events as they come. It ends when `signal` aborts, and may call `alive` for
- * signs of life between events.
- */
-export type Attempt<Event> = (signal: AbortSignal, alive: () => void) => AsyncIterable<Event>;
+/** What an attempt tells of itself while it is at work. */
+export interface Progress {
+  /** A sign of life. */
+  alive(): void;
+  /** A part of the answer has been passed on: it can't be taken back, so the call is not made again. */
+  passedOn(): void;
+}
+
+/** One attempt at a call. It ends when `signal` aborts. */
+export type Attempt<T> = (signal: AbortSignal, progress: Progress) => Promise<T>;
+
+const UNNOTED: Progress = { alive: () => undefined, passedOn: () => undefined };
 
 /**
  * A service outside that calls go to, and what stands between it and them:
@@ -94,65 +101,47 @@ export class Upstream {
   }
 
   /**
-   * The events of a call. Attempts are repeated up to the first event; what fails after that fails the
-   * call, and counts for the breaker.
+   * The answer to a call. Attempts are repeated until one has passed something on; what fails after that
+   * fails the call, and counts for the breaker.
    *
    * @throws UpstreamError, the signal's reason, or what the last attempt threw.
    */
-  async *stream<Event>(signal: AbortSignal, attempt: Attempt<Event>): AsyncGenerator<Event, void, void> {
+  async call<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
     const leave = await this.#bulkhead.enter(signal);
     if (!leave) throw this.#full();
     try {
-      const { first, events } = await this.#begin(signal, attempt);
-      try {
-        if (!first.done) yield first.value;
-        yield* events;
-      } finally {
-        // Where the consumer has left at the first event, `events` has not heard of it.
-        await events.return();
-      }
+      return await this.#attempts(signal, attempt);
     } finally {
       leave();
     }
   }
 
-  /** As {@link stream}, for calls with one answer. */
-  async call<T>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const answers = this.stream(signal, async function* (attemptSignal) {
-      yield await attempt(attemptSignal);
-    });
-    const [answer] = await Array.fromAsync(answers);
-    return answer as T;
-  }
-
   /**
-   * As {@link stream}, for calls that can be done without: never in the way of the others. They take a
+   * As {@link call}, for calls that can be done without: never in the way of the others. They take a
    * place only while most are free, are made once, and only while the breaker is closed; what becomes
    * of them does not count.
    */
-  async *spareStream<Event>(signal: AbortSignal, attempt: Attempt<Event>): AsyncGenerator<Event, void, void> {
+  async spareCall<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
     if (this.#breaker.state !== "closed") throw this.#open();
     const leave = this.#bulkhead.enterIfQuiet();
     if (!leave) throw this.#full();
     try {
-      yield* untilAborted(
-        attempt(signal, () => undefined),
-        signal,
-      );
+      return await orAborted(attempt(signal, UNNOTED), signal);
     } finally {
       leave();
     }
   }
 
-  /** Attempts, until one comes to its first event. */
-  #begin<Event>(signal: AbortSignal, attempt: Attempt<Event>) {
+  #attempts<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
     const { name, retry, clock, observer, random = Math.random } = this.#options;
+    let isPassedOn = false;
     const tryOnce = async (number: number) => {
       const admission = this.#breaker.admit();
       if (!admission) throw this.#open();
       if (number === 1) this.#budget.earn();
-      const events = this.#attempt(signal, attempt, admission);
-      return { first: await events.next(), events };
+      return this.#attempt(signal, attempt, admission, () => {
+        isPassedOn = true;
+      });
     };
     return withRetries(tryOnce, {
       policy: retry,
@@ -161,7 +150,7 @@ export class Upstream {
       signal,
       mayRetry: (error) => {
         const { retryable, retryAfterMs = 0 } = this.#failure(error);
-        return retryable && this.#breaker.state !== "open" && { notBeforeMs: retryAfterMs };
+        return retryable && !isPassedOn && this.#breaker.state !== "open" && { notBeforeMs: retryAfterMs };
       },
       afford: () => {
         const affordable = this.#budget.spend();
@@ -172,28 +161,32 @@ export class Upstream {
     });
   }
 
-  async *#attempt<Event>(
+  async #attempt<T>(
     signal: AbortSignal,
-    attempt: Attempt<Event>,
+    attempt: Attempt<T>,
     admission: Admission,
-  ): AsyncGenerator<Event, void, void> {
+    onPassedOn: () => void,
+  ): Promise<T> {
     const { clock, timeoutMs } = this.#options;
     const idle = idleTimeout(clock, timeoutMs, () => this.#timedOut(), signal);
-    try {
-      for await (const event of untilAborted(attempt(idle.signal, idle.restart), idle.signal)) {
-        // Whether the rest comes too is not waited for: others wait for this word.
-        if (admission.isProbe) await admission.tell("success");
-        idle.pause();
-        yield event;
+    const progress: Progress = {
+      alive: idle.restart,
+      passedOn() {
         idle.restart();
-      }
+        onPassedOn();
+        // Whether the rest comes too is not waited for: others wait for this word.
+        if (admission.isProbe) void admission.tell("success");
+      },
+    };
+    try {
+      const answer = await orAborted(attempt(idle.signal, progress), idle.signal);
       await admission.tell("success");
+      return answer;
     } catch (error) {
       await admission.tell(signal.aborted ? "unknown" : this.#failure(error).outcome, error);
       throw error;
     } finally {
       idle.clear();
-      await admission.tell("unknown");
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/core/clock.ts";
-import type { ModelEvent } from "../../src/core/model/language-model.ts";
+import type { ModelEvent } from "./model-events.ts";
 import type { ScriptedAnswer } from "./scripted-model.ts";
 
 /** An answer that takes a while. */

@@ -1,10 +1,11 @@
 import type {
   FinishReason,
   LanguageModel,
-  ModelEvent,
+  ModelAnswer,
   ModelRequest,
   ModelToolCall,
 } from "../../src/core/model/language-model.ts";
+import type { ModelEvent } from "./model-events.ts";
 
 /** One answer of the script: its events, or what is thrown, or a function of the request. */
 export type ScriptedAnswer =
@@ -16,7 +17,7 @@ const USAGE = { inputTokens: 10, outputTokens: 5, cachedInputTokens: 0, reasonin
 
 export function says(text: string, reason: FinishReason = "stop"): ModelEvent[] {
   return [
-    { type: "text_delta", text },
+    { type: "text", text },
     { type: "finish", reason, usage: USAGE },
   ];
 }
@@ -74,13 +75,30 @@ export class ScriptedModel implements LanguageModel {
     return this.#answers.length;
   }
 
-  async *stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
+  async generate(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> {
     const isTitle = request.operation === "title";
     (isTitle ? this.titleRequests : this.requests).push(request);
     const answer = isTitle ? this.#title : this.#answers.shift();
     if (!answer) throw new Error("The script has no answer left");
     if (answer instanceof Error) throw answer;
-    if (typeof answer === "function") yield* answer(request, signal);
-    else yield* answer;
+    let text = "";
+    let finish: Extract<ModelEvent, { type: "finish" }> | undefined;
+    const toolCalls: ModelToolCall[] = [];
+    for await (const event of typeof answer === "function" ? answer(request, signal) : answer) {
+      switch (event.type) {
+        case "text":
+          text += event.text;
+          request.onText?.(event.text);
+          break;
+        case "tool_call":
+          toolCalls.push(event.call);
+          break;
+        case "finish":
+          finish = event;
+          break;
+      }
+    }
+    if (!finish) throw new Error("The script's answer has no end");
+    return { text, toolCalls, finishReason: finish.reason, usage: finish.usage };
   }
 }

@@ -1,15 +1,22 @@
 import type { Clock } from "../clock.ts";
 import type { UserLocale } from "../context.ts";
-import { untilAborted } from "../deadline.ts";
+import { orAborted } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import type { CallRecorder } from "../model/call-recorder.ts";
-import type { FinishReason, LanguageModel, ModelMessage, ModelToolCall } from "../model/language-model.ts";
+import type {
+  FinishReason,
+  LanguageModel,
+  ModelAnswer,
+  ModelMessage,
+  ModelRequest,
+  ModelToolCall,
+} from "../model/language-model.ts";
 import { modelError } from "../model/model-errors.ts";
-import type { TokenUsage } from "../model/usage.ts";
 import type { RunObserver } from "../turn-observer.ts";
 import { executeToolCall } from "./execute-tool-call.ts";
 import { nextStep, type StopCondition } from "./next-step.ts";
 import { isPending, type Step, stepMessages, type ToolCall } from "./step.ts";
+import { TextRelay } from "./text-relay.ts";
 import type { ToolRegistry } from "./tool-registry.ts";
 
 /** A longer answer, in characters, is treated as cut off: no caller can want it. */
@@ -57,7 +64,8 @@ export type AssistantEvent =
 /**
  * The assistant's loop: asks the model, runs the tools that it calls, and asks again with their
  * results until it answers in words. The consumer writes each step down before it pulls the next
- * event, so that what the generator did last is always known.
+ * event, so that what the generator did last is always known. Whoever stops pulling while the model
+ * answers aborts the run's signal too.
  *
  * @throws AppError when the model gives no usable answer (see model-errors.ts).
  */
@@ -110,44 +118,36 @@ async function* callModel(
   const { model, clock, signal } = run;
   const startedAt = clock.now();
   let firstTokenMs: number | undefined;
-  let content = "";
-  const calls: ModelToolCall[] = [];
-  let finish: { reason: FinishReason; usage?: TokenUsage } | undefined;
-
-  const request = {
-    operation: "reply" as const,
+  const texts = new TextRelay(MAX_ANSWER_CHARS, () => modelError("model_length"));
+  const request: ModelRequest = {
+    operation: "reply",
     messages: [...run.messages, ...steps.flatMap(stepMessages)],
     tools: offerTools ? run.tools.definitions : [],
     locale: run.user.locale,
     calls: run.calls,
+    onText(part) {
+      firstTokenMs ??= clock.now() - startedAt;
+      texts.write(part);
+    },
   };
-  for await (const event of untilAborted(model.stream(request, signal), signal)) {
-    firstTokenMs ??= clock.now() - startedAt;
-    switch (event.type) {
-      case "text_delta":
-        content += event.text;
-        if (content.length > MAX_ANSWER_CHARS) throw modelError("model_length");
-        yield event;
-        break;
-      case "tool_call":
-        calls.push(event.call);
-        break;
-      case "finish":
-        finish = event;
-        break;
-    }
+  const asked = orAborted(model.generate(request, signal), signal).finally(() => texts.end());
+  // Where nobody pulls any more.
+  asked.catch(() => undefined);
+  for (let text = await texts.read(); text !== undefined; text = await texts.read()) {
+    yield { type: "text_delta", text };
   }
-  if (!finish) throw modelError("model_interrupted");
+  const answer = await asked;
+  const durationMs = clock.now() - startedAt;
   return {
     provider: model.provider,
     model: model.model,
-    content,
-    toolCalls: uniqueIds(calls).map(refusePastLimit),
-    finishReason: consistentReason(finish.reason, calls),
-    usage: finish.usage,
+    content: answer.text,
+    toolCalls: uniqueIds(answer.toolCalls).map(refusePastLimit),
+    finishReason: consistentReason(answer),
+    usage: answer.usage,
     startedAt,
-    durationMs: clock.now() - startedAt,
-    firstTokenMs,
+    durationMs,
+    firstTokenMs: firstTokenMs ?? durationMs,
   };
 }
 
@@ -172,9 +172,9 @@ async function* runTools(run: AssistantRun, step: Step): AsyncGenerator<Assistan
 }
 
 /** Some servers say `stop` and call tools all the same, or the other way round. */
-function consistentReason(reason: FinishReason, calls: readonly ModelToolCall[]): FinishReason {
-  if (reason === "stop" || reason === "tool_calls") return calls.length > 0 ? "tool_calls" : "stop";
-  return reason;
+function consistentReason({ finishReason, toolCalls }: ModelAnswer): FinishReason {
+  if (finishReason !== "stop" && finishReason !== "tool_calls") return finishReason;
+  return toolCalls.length > 0 ? "tool_calls" : "stop";
 }
 
 /** Results are matched to calls by id, and some servers give every call the same one. */

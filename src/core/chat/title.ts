@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { deadline, untilAborted } from "../deadline.ts";
+import { deadline, orAborted } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { CallRecorder } from "../model/call-recorder.ts";
 import type { LanguageModel, ModelMessage } from "../model/language-model.ts";
@@ -40,20 +40,23 @@ export async function generateTitle(
       { role: "system", content: INSTRUCTION },
       { role: "user", content: message.slice(0, MAX_MESSAGE_CHARS).toWellFormed() },
     ];
-    let text = "";
-    let complete = false;
-    const request = { operation: "title" as const, messages, tools: [], locale, calls };
-    for await (const event of untilAborted(model.stream(request, timeout.signal), timeout.signal)) {
-      if (event.type === "text_delta") text += event.text;
-      if (event.type === "finish") complete = event.reason === "stop";
-      if (text.length > MAX_ANSWER_CHARS) break;
-    }
-    const title = cleanTitle(text);
-    if (!complete || title === "") throw new AppError("unavailable", "The model gave no title.");
+    let length = 0;
+    const onText = (part: string) => {
+      length += part.length;
+      if (length > MAX_ANSWER_CHARS) throw noTitle();
+    };
+    const request = { operation: "title" as const, messages, tools: [], locale, calls, onText };
+    const answer = await orAborted(model.generate(request, timeout.signal), timeout.signal);
+    const title = cleanTitle(answer.text);
+    if (answer.finishReason !== "stop" || title === "") throw noTitle();
     return title;
   } finally {
     timeout.clear();
   }
+}
+
+function noTitle(): AppError {
+  return new AppError("unavailable", "The model gave no title.");
 }
 
 /** A title for when the model gives none: the beginning of the message. Never blank. */

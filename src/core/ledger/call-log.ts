@@ -81,7 +81,7 @@ export class CallLog {
         this.#open.set(operation, open);
         return {
           answered() {
-            open.firstTokenMs = clock.now() - open.sentAt;
+            open.firstTokenMs ??= clock.now() - open.sentAt;
           },
           end: (outcome, usage) => {
             if (this.#open.get(operation) === open) this.#end(operation, outcome, usage);

@@ -1,5 +1,5 @@
 import type { CallOutcome } from "../model/call-recorder.ts";
-import type { LanguageModel, ModelEvent } from "../model/language-model.ts";
+import type { LanguageModel } from "../model/language-model.ts";
 import type { TokenUsage } from "../model/usage.ts";
 
 /**
@@ -11,25 +11,28 @@ export function metered(inner: LanguageModel): LanguageModel {
   return {
     provider,
     model,
-    async *stream(request, signal): AsyncGenerator<ModelEvent> {
+    async generate(request, signal) {
       const call = await request.calls?.begin();
       let outcome: CallOutcome = "unsent";
       let usage: TokenUsage | undefined;
+      /** Whether the reader threw the last text back. */
+      let isRefused = false;
+      const onText = (part: string) => {
+        call?.answered();
+        isRefused = true;
+        request.onText?.(part);
+        isRefused = false;
+      };
       try {
         signal.throwIfAborted();
         outcome = "aborted";
-        let isFirst = true;
-        for await (const event of inner.stream(request, signal)) {
-          if (isFirst) call?.answered();
-          isFirst = false;
-          if (event.type === "finish") {
-            outcome = "ok";
-            usage = event.usage;
-          }
-          yield event;
-        }
+        const answer = await inner.generate({ ...request, onText }, signal);
+        call?.answered();
+        outcome = "ok";
+        usage = answer.usage;
+        return answer;
       } catch (error) {
-        if (!signal.aborted) outcome = "failed";
+        if (!signal.aborted && !isRefused) outcome = "failed";
         throw error;
       } finally {
         call?.end(outcome, usage);

@@ -13,7 +13,7 @@ export interface CallRecorder {
 
 /** A call that was begun and has not ended. */
 export interface RecordedCall {
-  /** The first piece of the answer has come. */
+  /** Something of the answer has come; the first time counts. */
   answered(): void;
   /** To be called once; `usage` where the provider told it. */
   end(outcome: CallOutcome, usage?: TokenUsage): void;

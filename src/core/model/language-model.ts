@@ -11,10 +11,9 @@ export interface LanguageModel {
   /** As the provider names it, such as `gpt-5-mini`. */
   readonly model: string;
   /**
-   * Asks once and yields the answer as it arrives; the last event is always `finish`.
-   * An abort of `signal` ends the call, down to the socket, with the signal's reason.
+   * Asks once. An abort of `signal` ends the call, down to the socket, with the signal's reason.
    */
-  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+  generate(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;
 }
 
 export interface ModelRequest {
@@ -28,8 +27,13 @@ export interface ModelRequest {
   /** Takes down the calls that are made for this request. */
   readonly calls?: CallRecorder;
   /**
+   * Is given the answer's text as it arrives, part by part. Nobody has the model wait: an answer is bounded.
+   * An AppError that it throws ends the call, and is thrown.
+   */
+  readonly onText?: (part: string) => void;
+  /**
    * Called at each sign of life while the answer is in the making. There may be many before the first
-   * event: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
+   * text: a model that reasons, or writes the arguments of a tool, sends nothing that can be passed on.
    */
   readonly onProgress?: () => void;
 }
@@ -69,16 +73,15 @@ export interface ToolDefinition {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-export type ModelEvent =
-  | { readonly type: "text_delta"; readonly text: string }
-  /** A complete call; calls come in the order the model made them. */
-  | { readonly type: "tool_call"; readonly call: ModelToolCall }
-  | {
-      readonly type: "finish";
-      readonly reason: FinishReason;
-      /** Absent when the provider does not say. */
-      readonly usage?: TokenUsage;
-    };
+/** A whole answer. */
+export interface ModelAnswer {
+  readonly text: string;
+  /** In the order the model made them. */
+  readonly toolCalls: readonly ModelToolCall[];
+  readonly finishReason: FinishReason;
+  /** Absent when the provider does not say. */
+  readonly usage?: TokenUsage;
+}
 
 /**
  * - `stop`: the answer is complete (a refusal in words is a complete answer).

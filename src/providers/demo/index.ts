@@ -1,17 +1,19 @@
 import type {
   LanguageModel,
-  ModelEvent,
+  ModelAnswer,
   ModelMessage,
   ModelRequest,
+  ModelToolCall,
 } from "../../core/model/language-model.ts";
+import type { TokenUsage } from "../../core/model/usage.ts";
 import { answer } from "./answer/index.ts";
 import { type Conversation, readConversation } from "./conversation.ts";
 import { isTask } from "./intent.ts";
 import { type Call, callsFor, doneCall } from "./plan.ts";
 import { titleOf } from "./title.ts";
 
-/** Words in one text event. */
-const WORDS_PER_PIECE = 4;
+/** Words in one part of the text. */
+const WORDS_PER_PART = 4;
 
 /**
  * The model that Parley has without an API key: offline and deterministic, it answers by patterns
@@ -21,27 +23,31 @@ const WORDS_PER_PIECE = 4;
  * the system prompt. Its token usage is an estimate: one for each word or other character.
  */
 export function createDemoModel(): LanguageModel {
-  return { provider: "demo", model: "demo", stream };
+  return {
+    provider: "demo",
+    model: "demo",
+    async generate(request, signal) {
+      signal.throwIfAborted();
+      const answer = respond(request);
+      for (const part of partsOf(answer.text)) {
+        request.onText?.(part);
+        signal.throwIfAborted();
+      }
+      return answer;
+    },
+  };
 }
 
-async function* stream(request: ModelRequest, signal: AbortSignal): AsyncGenerator<ModelEvent, void, void> {
-  signal.throwIfAborted();
-  for (const event of respond(request)) {
-    signal.throwIfAborted();
-    yield event;
-  }
-}
-
-function respond(request: ModelRequest): readonly ModelEvent[] {
+function respond(request: ModelRequest): ModelAnswer {
   const { messages, operation, tools, locale } = request;
   if (operation === "title") {
     const asked = messages.findLast(({ role }) => role === "user")?.content ?? "";
-    return textEvents(titleOf(asked), messages);
+    return textAnswer(titleOf(asked), messages);
   }
   const conversation = readConversation(request);
   const offered = new Set(tools.map(({ name }) => name));
   const calls = missingCalls(conversation).filter(({ name }) => offered.has(name));
-  return calls.length > 0 ? callEvents(calls, messages) : textEvents(answer(conversation, locale), messages);
+  return calls.length > 0 ? callAnswer(calls, messages) : textAnswer(answer(conversation, locale), messages);
 }
 
 /** The calls that the questions need and that have not been made for them yet, each once. */
@@ -58,45 +64,41 @@ function missingCalls(conversation: Conversation): readonly Call[] {
   return [...new Map(missing.map((call) => [JSON.stringify(call), call])).values()];
 }
 
-function callEvents(calls: readonly Call[], messages: readonly ModelMessage[]): readonly ModelEvent[] {
+function callAnswer(calls: readonly Call[], messages: readonly ModelMessage[]): ModelAnswer {
   const made = messages.reduce(
     (sum, message) => sum + (message.role === "assistant" ? message.toolCalls.length : 0),
     0,
   );
-  const events = calls.map(
-    ({ name, arguments: args }, index): ModelEvent => ({
-      type: "tool_call",
-      call: { id: `demo-${made + index + 1}`, name, arguments: JSON.stringify(args) },
+  const toolCalls = calls.map(
+    ({ name, arguments: args }, index): ModelToolCall => ({
+      id: `demo-${made + index + 1}`,
+      name,
+      arguments: JSON.stringify(args),
     }),
   );
-  return [...events, finish("tool_calls", messages, JSON.stringify(calls))];
+  const usage = estimateUsage(messages, JSON.stringify(calls));
+  return { text: "", toolCalls, finishReason: "tool_calls", usage };
 }
 
-function textEvents(text: string, messages: readonly ModelMessage[]): readonly ModelEvent[] {
+function textAnswer(text: string, messages: readonly ModelMessage[]): ModelAnswer {
+  return { text, toolCalls: [], finishReason: "stop", usage: estimateUsage(messages, text) };
+}
+
+/** A few words each. */
+function partsOf(text: string): readonly string[] {
+  if (text === "") return [];
   const words = text.split(/(?<=\s)(?=\S)/);
-  const pieces = Array.from({ length: Math.ceil(words.length / WORDS_PER_PIECE) }, (_, index) =>
-    words.slice(index * WORDS_PER_PIECE, (index + 1) * WORDS_PER_PIECE).join(""),
+  return Array.from({ length: Math.ceil(words.length / WORDS_PER_PART) }, (_, index) =>
+    words.slice(index * WORDS_PER_PART, (index + 1) * WORDS_PER_PART).join(""),
   );
-  return [
-    ...pieces.map((piece): ModelEvent => ({ type: "text_delta", text: piece })),
-    finish("stop", messages, text),
-  ];
 }
 
-function finish(
-  reason: "stop" | "tool_calls",
-  messages: readonly ModelMessage[],
-  output: string,
-): ModelEvent {
+function estimateUsage(messages: readonly ModelMessage[], output: string): TokenUsage {
   return {
-    type: "finish",
-    reason,
-    usage: {
-      inputTokens: messages.reduce((sum, { content }) => sum + estimateTokens(content), 0),
-      outputTokens: estimateTokens(output),
-      cachedInputTokens: 0,
-      reasoningTokens: 0,
-    },
+    inputTokens: messages.reduce((sum, { content }) => sum + estimateTokens(content), 0),
+    outputTokens: estimateTokens(output),
+    cachedInputTokens: 0,
+    reasoningTokens: 0,
   };
 }
 

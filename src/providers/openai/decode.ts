@@ -1,4 +1,4 @@
-import type { ModelEvent, ModelToolCall } from "../../core/model/language-model.ts";
+import type { ModelAnswer, ModelToolCall } from "../../core/model/language-model.ts";
 import { modelError } from "../../core/model/model-errors.ts";
 import { MAX_TOKENS, type TokenUsage } from "../../core/model/usage.ts";
 import { isJsonObject } from "./json.ts";
@@ -42,43 +42,71 @@ interface WireUsage {
   readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
 }
 
-/**
- * The model's answer as events. Tool calls come out whole, after the last chunk.
- *
- * @param makeId gives the id of the call at a position of this answer, for servers that send none.
- * @throws AppError `model_interrupted` when the chunks end before the answer does.
- */
-export async function* decode(
-  chunks: AsyncIterable<WireChunk | null>,
-  makeId: (position: number) => string,
-): AsyncGenerator<ModelEvent> {
-  const toolCalls = new ToolCallAssembler();
-  let finishReason = "";
-  let usage: TokenUsage | undefined;
+export interface AnswerReaderOptions {
+  /** Is given the text as it comes. */
+  readonly onText?: (part: string) => void;
+  /** Gives the id of the call at a position of this answer, for servers that send none. */
+  readonly makeId: (position: number) => string;
+}
 
-  for await (const chunk of chunks) {
-    usage = decodeUsage(chunk?.usage) ?? usage;
+/** Puts an answer together from the chunks of its stream. */
+export class AnswerReader {
+  readonly #options: AnswerReaderOptions;
+  readonly #toolCalls = new ToolCallAssembler();
+  #hasBegun = false;
+  #text = "";
+  #finishReason = "";
+  #usage: TokenUsage | undefined;
+
+  constructor(options: AnswerReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there was a chunk at all. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  read(chunk: WireChunk | null): void {
+    this.#hasBegun = true;
+    this.#usage = decodeUsage(chunk?.usage) ?? this.#usage;
     const choice = chunk?.choices?.[0];
-    finishReason = choice?.finish_reason || finishReason;
+    this.#finishReason = choice?.finish_reason || this.#finishReason;
     const delta = choice?.delta;
-    if (!delta) continue;
-    for (const text of [delta.content, delta.refusal]) {
-      if (typeof text === "string" && text !== "") yield { type: "text_delta", text };
-    }
-    for (const call of delta.tool_calls ?? []) toolCalls.add(call);
-    if (delta.function_call) toolCalls.add({ index: 0, function: delta.function_call });
+    if (!delta) return;
+    this.#addText(delta.content);
+    this.#addText(delta.refusal);
+    for (const call of delta.tool_calls ?? []) this.#toolCalls.add(call);
+    if (delta.function_call) this.#toolCalls.add({ index: 0, function: delta.function_call });
   }
 
-  if (finishReason === "" || finishReason === "error") {
-    throw modelError("model_interrupted", new Error("The stream ended before the model had finished."));
+  /**
+   * To be called after the last chunk.
+   *
+   * @throws AppError `model_interrupted` when the chunks ended before the answer did.
+   */
+  end(): ModelAnswer {
+    const reason = this.#finishReason;
+    if (reason === "" || reason === "error") {
+      throw modelError("model_interrupted", new Error("The stream ended before the model had finished."));
+    }
+    const cutOff = reason === "length" || reason === "content_filter" ? reason : undefined;
+    // A cut may have hit the last call anywhere.
+    const toolCalls = cutOff ? [] : this.#toolCalls.finish(this.#options.makeId);
+    return {
+      text: this.#text,
+      toolCalls,
+      // Many servers say "stop" with tool calls, and some have reasons of their own, such as "eos".
+      finishReason: cutOff ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
+      ...(this.#usage && { usage: this.#usage }),
+    };
   }
-  const cutOff = finishReason === "length" || finishReason === "content_filter" ? finishReason : undefined;
-  // A cut may have hit the last call anywhere.
-  const calls = cutOff ? [] : toolCalls.finish(makeId);
-  for (const call of calls) yield { type: "tool_call", call };
-  // Many servers say "stop" with tool calls, and some have reasons of their own, such as "eos".
-  const reason = cutOff ?? (calls.length > 0 ? "tool_calls" : "stop");
-  yield { type: "finish", reason, ...(usage && { usage }) };
+
+  #addText(text: unknown): void {
+    if (typeof text !== "string" || text === "") return;
+    this.#text += text;
+    this.#options.onText?.(text);
+  }
 }
 
 function decodeUsage(usage: WireUsage | null | undefined): TokenUsage | undefined {

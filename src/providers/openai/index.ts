@@ -1,10 +1,11 @@
+import { AppError } from "../../core/errors.ts";
 import { derivedId } from "../../core/ids.ts";
-import type { LanguageModel, ModelRequest } from "../../core/model/language-model.ts";
+import type { LanguageModel, ModelAnswer, ModelRequest } from "../../core/model/language-model.ts";
 import { modelError } from "../../core/model/model-errors.ts";
 import { beginningOf } from "../../net/body-text.ts";
 import type { StreamedResponse, StreamingClient } from "../../net/http-client.ts";
-import { serverSentEvents } from "../../net/server-sent-events.ts";
-import { decode, type WireChunk } from "./decode.ts";
+import { readEvents } from "../../net/server-sent-events.ts";
+import { AnswerReader, type WireChunk } from "./decode.ts";
 import { encode } from "./encode.ts";
 import { BadStream, brokenOff, failed, unanswered } from "./errors.ts";
 
@@ -72,39 +73,42 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
     throw failed(response, text, apiKey);
   }
 
-  async function* receive(request: ModelRequest, signal: AbortSignal): AsyncGenerator<WireChunk | null> {
-    const response = await ask(request, signal);
-    let received = 0;
-    try {
-      for await (const { event, data } of serverSentEvents(response.body)) {
-        if (data === "[DONE]") {
-          response.dump();
-          break;
-        }
-        const chunk = parseChunk(data);
-        if (event === "error" || chunk?.error) throw BadStream.withError(chunk?.error ?? chunk);
-        received++;
-        request.onProgress?.();
-        yield chunk;
+  async function receive(response: StreamedResponse, request: ModelRequest): Promise<ModelAnswer> {
+    const makeId = (position: number) =>
+      `call_${derivedId(JSON.stringify(request.messages), String(position))}`;
+    const answer = new AnswerReader({ onText: request.onText, makeId });
+    await readEvents(response.body, ({ event, data }) => {
+      if (data === "[DONE]") {
+        response.dump();
+        return false;
       }
-    } catch (error) {
-      signal.throwIfAborted();
-      throw brokenOff(error, apiKey);
-    }
+      const chunk = parseChunk(data);
+      if (event === "error" || chunk?.error) throw BadStream.withError(chunk?.error ?? chunk);
+      request.onProgress?.();
+      answer.read(chunk);
+      return true;
+    });
     const contentType = response.headers["content-type"] ?? "none";
-    if (received === 0 && !contentType.startsWith("text/event-stream")) {
+    if (!answer.hasBegun && !contentType.startsWith("text/event-stream")) {
       const problem = `The answer is not an event stream but ${contentType}. Is the base URL right?`;
       throw modelError("model_rejected", new Error(problem));
     }
+    return answer.end();
   }
 
   return {
     provider: "openai",
     model: options.model,
-    stream(request, signal) {
-      const makeId = (position: number) =>
-        `call_${derivedId(JSON.stringify(request.messages), String(position))}`;
-      return decode(receive(request, signal), makeId);
+    async generate(request, signal) {
+      const response = await ask(request, signal);
+      try {
+        return await receive(response, request);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Ours, or of whoever takes the text.
+        if (error instanceof AppError) throw error;
+        throw brokenOff(error, apiKey);
+      }
     },
   };
 }

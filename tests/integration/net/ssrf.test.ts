@@ -166,7 +166,7 @@ const FETCHERS: Record<string, (url: string) => Promise<unknown>> = {
   OpenAI: (baseUrl) => {
     const model = createOpenAIModel({ apiKey: "key", model: "m", baseUrl, http: outbound.streaming });
     const messages = [{ role: "user", content: "Hi" }] as const;
-    return Array.fromAsync(model.stream({ operation: "reply", messages, tools: [], locale: "en" }, signal));
+    return model.generate({ operation: "reply", messages, tools: [], locale: "en" }, signal);
   },
   "Open-Meteo": (url) =>
     openMeteo({ http: outbound.http, geocodingBaseUrl: url, forecastBaseUrl: url }).report(WEATHER),

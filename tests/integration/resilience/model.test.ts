@@ -32,8 +32,7 @@ afterEach(() => aimock.close());
 
 async function ask(request = REPLY, signal = NEVER): Promise<string> {
   const openai = createOpenAIModel({ apiKey: "key", model: "gpt-test", baseUrl: aimock.baseUrl, http });
-  const events = await Array.fromAsync(resilientModel(openai, setUp.upstream).stream(request, signal));
-  return events.map((event) => (event.type === "text_delta" ? event.text : "")).join("");
+  return (await resilientModel(openai, setUp.upstream).generate(request, signal)).text;
 }
 
 /** The outcome of a call, with each wait before a retry skipped. */
@@ -131,7 +130,7 @@ test("nobody is listening: three attempts, then the breaker is open", async () =
     http,
   });
   const model = resilientModel(openai, setUp.upstream);
-  const answer = Array.fromAsync(model.stream(REPLY, NEVER)).then(() => "an answer");
+  const answer = model.generate(REPLY, NEVER).then(() => "an answer");
   expect(await outcomeOf(answer)).toMatchObject({ meta: { reason: "model_unavailable" } });
   expect(setUp.waits).toHaveLength(2);
   expect(setUp.upstream.state).toBe("open");

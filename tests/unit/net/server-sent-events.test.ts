@@ -1,13 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { ResponseTooLargeError } from "../../../src/net/http-client.ts";
-import { type ServerSentEvent, serverSentEvents } from "../../../src/net/server-sent-events.ts";
+import { readEvents, type ServerSentEvent } from "../../../src/net/server-sent-events.ts";
 
-function eventsIn(...parts: (string | Uint8Array)[]): Promise<ServerSentEvent[]> {
+async function eventsIn(...parts: (string | Uint8Array)[]): Promise<ServerSentEvent[]> {
   async function* body() {
     for (const part of parts) yield Buffer.from(part);
   }
-  return Array.fromAsync(serverSentEvents(body()));
+  const events: ServerSentEvent[] = [];
+  await readEvents(body(), (event) => events.push(event) > 0);
+  return events;
 }
 
 const data = (...texts: string[]) => texts.map((text) => ({ event: "", data: text }));

@@ -135,13 +135,12 @@ describe("retries", () => {
   test("once output was passed on nothing is tried again", async () => {
     const { upstream } = upstreamWith();
     let attempts = 0;
-    const events = upstream.stream(NEVER, async function* () {
+    const call = upstream.call(NEVER, async (_, progress) => {
       attempts++;
-      yield "first";
+      progress.passedOn();
       throw new Fault(DOWN);
     });
-    expect((await events.next()).value).toBe("first");
-    await expect(events.next()).rejects.toBeInstanceOf(Fault);
+    await expect(call).rejects.toBeInstanceOf(Fault);
     expect(attempts).toBe(1);
   });
 
@@ -220,29 +219,31 @@ describe("the breaker", () => {
     expect(upstream.state).toBe("closed");
   });
 
-  test("streams that break off count, although each had a beginning", async () => {
+  test("answers that break off count, although each had a beginning", async () => {
     const { upstream } = upstreamWith();
     for (let call = 0; call < 3; call++) {
-      const events = upstream.stream(NEVER, async function* () {
-        yield "first";
+      const answer = upstream.call(NEVER, async (_, progress) => {
+        progress.passedOn();
         throw new Fault(DOWN);
       });
-      await expect(Array.fromAsync(events)).rejects.toBeInstanceOf(Fault);
+      await expect(answer).rejects.toBeInstanceOf(Fault);
     }
     expect(upstream.state).toBe("open");
   });
 
-  test("a probe has passed with its first event: others need not wait for its last", async () => {
+  test("a probe has passed with the first of its answer: others need not wait for the rest", async () => {
     const { upstream, clock } = upstreamWith();
     await fallsOver({ upstream, clock });
     await clock.advance(30_000);
-    const events = upstream.stream(NEVER, async function* (signal) {
-      yield "first";
-      await hangs(signal);
+    const gone = new AbortController();
+    const probe = upstream.call(gone.signal, (signal, progress) => {
+      progress.passedOn();
+      return hangs(signal);
     });
-    await events.next();
+    await settle();
     expect(upstream.state).toBe("closed");
-    await events.return();
+    gone.abort(new Error("gone"));
+    await expect(probe).rejects.toThrow("gone");
   });
 
   test("a probe that ignores its signal can't keep it half open", async () => {
@@ -297,28 +298,22 @@ describe("time-outs", () => {
     expect(seen).toEqual(["open"]);
   });
 
-  test("events and signs of life keep it going; a consumer that takes its time costs it nothing", async () => {
+  test("signs of life and parts of the answer keep it going", async () => {
     const { upstream, clock } = upstreamWith({ retry: once });
-    const events = upstream.stream(NEVER, async function* (signal, alive) {
-      for (let pause = 0; pause < 5; pause++) {
+    let parts = 0;
+    const call = upstream.call(NEVER, async (signal, progress) => {
+      for (; parts < 6; parts++) {
         await clock.sleep(59_999, signal);
-        alive();
+        if (parts < 3) progress.alive();
+        else progress.passedOn();
       }
-      yield "first";
-      await clock.sleep(59_999, signal);
-      yield "second";
-      await hangs(signal);
+      return hangs(signal);
     });
-    const first = events.next();
-    await clock.advance(5 * 59_999);
-    expect((await first).value).toBe("first");
-    await clock.advance(3_600_000);
-    const second = events.next();
-    await clock.advance(59_999);
-    expect((await second).value).toBe("second");
-    const third = expect(events.next()).rejects.toMatchObject({ problem: "timed_out" });
+    const failed = expect(call).rejects.toMatchObject({ problem: "timed_out" });
+    await clock.advance(6 * 59_999);
+    expect(parts).toBe(6);
     await clock.advance(60_000);
-    await third;
+    await failed;
     expect(clock.sleeping).toBe(0);
   });
 
@@ -346,19 +341,18 @@ describe("time-outs", () => {
 describe("the bulkhead", () => {
   const bulkhead = { maxConcurrent: 1, maxWaiting: 1 };
 
-  test("a stream has its place to its end; when the queue is full too, calls fail at once", async () => {
+  test("a call has its place to its end; when the queue is full too, calls fail at once", async () => {
     const { upstream, seen } = upstreamWith({ bulkhead });
-    const events = upstream.stream(NEVER, async function* () {
-      yield "first";
-      yield "second";
-    });
-    await events.next();
+    const answer = Promise.withResolvers<string>();
+    const first = upstream.call(NEVER, () => answer.promise);
+    await settle();
     const waiting = upstream.call(NEVER, async () => "done");
     await expect(upstream.call(NEVER, async () => "done")).rejects.toMatchObject({
       problem: "bulkhead_full",
     });
     expect(seen).toEqual(["bulkhead_full"]);
-    await events.return();
+    answer.resolve("first");
+    expect(await first).toBe("first");
     expect(await waiting).toBe("done");
   });
 
@@ -373,11 +367,7 @@ describe("the bulkhead", () => {
 
 describe("calls that can be done without", () => {
   const spare = (upstream: ReturnType<typeof upstreamWith>["upstream"], attempt: () => Promise<string>) =>
-    Array.fromAsync(
-      upstream.spareStream(NEVER, async function* () {
-        yield await attempt();
-      }),
-    );
+    upstream.spareCall(NEVER, attempt);
 
   test("are made once, and their failures count for nothing", async () => {
     const { upstream } = upstreamWith();
@@ -395,7 +385,7 @@ describe("calls that can be done without", () => {
     await clock.advance(30_000);
     await expect(spare(upstream, async () => "done")).rejects.toMatchObject({ problem: "breaker_open" });
     expect(await upstream.call(NEVER, async () => "done")).toBe("done");
-    expect(await spare(upstream, async () => "done")).toEqual(["done"]);
+    expect(await spare(upstream, async () => "done")).toBe("done");
   });
 
   test("are not made while half of the places are taken", async () => {
@@ -406,6 +396,6 @@ describe("calls that can be done without", () => {
     await expect(spare(upstream, async () => "done")).rejects.toMatchObject({ problem: "bulkhead_full" });
     gone.abort(new Error("gone"));
     await expect(call).rejects.toThrow("gone");
-    expect(await spare(upstream, async () => "done")).toEqual(["done"]);
+    expect(await spare(upstream, async () => "done")).toBe("done");
   });
 });

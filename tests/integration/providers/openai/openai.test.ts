@@ -3,11 +3,13 @@ import type { AddressInfo, Socket } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { errors } from "undici";
-import type { ModelEvent, ModelRequest } from "../../../../src/core/model/language-model.ts";
+import { AppError } from "../../../../src/core/errors.ts";
+import type { ModelRequest } from "../../../../src/core/model/language-model.ts";
 import type { StreamingClient } from "../../../../src/net/http-client.ts";
 import { createOpenAIModel, type OpenAIModelOptions } from "../../../../src/providers/openai/index.ts";
 import { localServer } from "../../../fixtures/tools/local-server.ts";
 import { Aimock, type Reply } from "../../../support/aimock.ts";
+import { eventsOf, type ModelEvent, textOf } from "../../../support/model-events.ts";
 import { localOutbound, outboundAllowing } from "../../../support/outbound.ts";
 import { chunk, refusal, usageChunk } from "../../../support/raw-sse.ts";
 
@@ -41,7 +43,7 @@ function model(options: Partial<OpenAIModelOptions> = {}) {
 
 function ask(reply: Reply, request = QUESTION): Promise<ModelEvent[]> {
   aimock.script(reply);
-  return Array.fromAsync(model().stream(request, NEVER));
+  return eventsOf(model(), request);
 }
 
 /** The way out, which takes down what is sent; or that fails. */
@@ -62,8 +64,8 @@ function recording(failure?: Error) {
 /** The answer's text, and its other events. */
 function summary(events: readonly ModelEvent[]) {
   return {
-    text: events.map((event) => (event.type === "text_delta" ? event.text : "")).join(""),
-    rest: events.filter((event) => event.type !== "text_delta"),
+    text: textOf(events),
+    rest: events.filter((event) => event.type !== "text"),
   };
 }
 
@@ -183,8 +185,8 @@ test("the connection stays open for the end that follows [DONE]", async () => {
     response.write(`data: ${JSON.stringify(chunk({ content: "Hi" }, "stop"))}\n\ndata: [DONE]\n\n`);
     answered.resolve(response);
   });
-  const ask = () => Array.fromAsync(model({ baseUrl: server.url }).stream(QUESTION, NEVER));
-  expect(summary(await ask()).text).toBe("Hi");
+  const ask = () => model({ baseUrl: server.url }).generate(QUESTION, NEVER);
+  expect((await ask()).text).toBe("Hi");
   // Whatever the first call sent is there before a second one, over another connection.
   await ask();
   expect(ended).toEqual([]);
@@ -261,7 +263,7 @@ describe("failures", () => {
     await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
     const baseUrl = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/v1`;
     await new Promise((resolve) => closed.close(resolve));
-    const asked = Array.fromAsync(model({ baseUrl }).stream(QUESTION, NEVER));
+    const asked = model({ baseUrl }).generate(QUESTION, NEVER);
     await expect(asked).rejects.toMatchObject({
       meta: { reason: "model_unavailable" },
       cause: { message: expect.stringContaining("ECONNREFUSED") },
@@ -275,7 +277,7 @@ describe("failures", () => {
     ["a connection that breaks off", new errors.SocketError("other side closed")],
   ])("%s", async (_what, error) => {
     const http = { post: () => Promise.reject(error) };
-    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
+    const asked = model({ http }).generate(QUESTION, NEVER);
     await expect(asked).rejects.toMatchObject({
       meta: { reason: "model_unavailable" },
       cause: { message: expect.stringContaining(error.message) },
@@ -285,7 +287,7 @@ describe("failures", () => {
   test("an address that may not be reached, and the log says the cure", async () => {
     const before = aimock.requests.length;
     const { streaming: http } = outboundAllowing([]);
-    const asked = Array.fromAsync(model({ http }).stream(QUESTION, NEVER));
+    const asked = model({ http }).generate(QUESTION, NEVER);
     await expect(asked).rejects.toMatchObject({
       code: "failed_precondition",
       retryable: false,
@@ -338,7 +340,7 @@ describe("abort", () => {
   test("before the call: nothing is sent", async () => {
     const before = aimock.requests.length;
     const reason = new Error("too late");
-    await expect(Array.fromAsync(model().stream(QUESTION, AbortSignal.abort(reason)))).rejects.toBe(reason);
+    await expect(model().generate(QUESTION, AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(aimock.requests.length).toBe(before);
   });
 
@@ -346,7 +348,7 @@ describe("abort", () => {
     aimock.script({ raw: [], ending: "hang" });
     const abort = new AbortController();
     const reason = new Error("the turn is over");
-    const asked = Array.fromAsync(model().stream(QUESTION, abort.signal));
+    const asked = model().generate(QUESTION, abort.signal);
     const received = await aimock.request(aimock.requests.length);
     abort.abort(reason);
     await expect(asked).rejects.toBe(reason);
@@ -357,17 +359,21 @@ describe("abort", () => {
     aimock.script({ raw: [chunk({ content: "It is" })], ending: "hang" });
     const abort = new AbortController();
     const reason = new Error("the turn is over");
-    const events = model().stream(QUESTION, abort.signal)[Symbol.asyncIterator]();
-    expect(await events.next()).toMatchObject({ value: { text: "It is" } });
-    const next = events.next();
-    abort.abort(reason);
-    await expect(next).rejects.toBe(reason);
+    const onText = (part: string) => {
+      expect(part).toBe("It is");
+      abort.abort(reason);
+    };
+    await expect(model().generate({ ...QUESTION, onText }, abort.signal)).rejects.toBe(reason);
     await expect(aimock.requests.at(-1)?.outcome).resolves.toBe("broken");
   });
 
-  test("a reader who stops reading closes the socket, too", async () => {
+  test("a reader who has enough closes the socket, too", async () => {
     aimock.script({ raw: [chunk({ content: "It is" })], ending: "hang" });
-    for await (const _event of model().stream(QUESTION, NEVER)) break;
+    const enough = new AppError("unavailable", "Enough.");
+    const onText = () => {
+      throw enough;
+    };
+    await expect(model().generate({ ...QUESTION, onText }, NEVER)).rejects.toBe(enough);
     await expect(aimock.requests.at(-1)?.outcome).resolves.toBe("broken");
   });
 });
@@ -378,7 +384,7 @@ describe("requests", () => {
     const { http, urls } = recording();
     const tool = { name: "now", description: "The time.", parameters: { type: "object" } };
     const asked = model({ http, maxOutputTokens: 9 });
-    await Array.fromAsync(asked.stream({ ...QUESTION, tools: [tool] }, NEVER));
+    await asked.generate({ ...QUESTION, tools: [tool] }, NEVER);
     expect(asked).toMatchObject({ provider: "openai", model: "gpt-5-mini" });
     expect(urls).toEqual([`${aimock.baseUrl}/chat/completions`]);
     expect(aimock.requests.at(-1)).toMatchObject({
@@ -402,7 +408,7 @@ describe("requests", () => {
     ["https://models.test/v1/#top", "https://models.test/v1/chat/completions"],
   ])("for the base URL %s go to %s", async (baseUrl, url) => {
     const { http, urls } = recording(new Error("Not sent"));
-    await expect(Array.fromAsync(model({ http, baseUrl }).stream(QUESTION, NEVER))).rejects.toThrow();
+    await expect(model({ http, baseUrl }).generate(QUESTION, NEVER)).rejects.toThrow();
     expect(urls).toEqual([url]);
   });
 
@@ -417,7 +423,7 @@ describe("requests", () => {
     try {
       const { http, urls, headers } = recording(new Error("Not sent"));
       const openai = createOpenAIModel({ apiKey: KEY, model: "m", http });
-      await expect(Array.fromAsync(openai.stream(QUESTION, NEVER))).rejects.toThrow();
+      await expect(openai.generate(QUESTION, NEVER)).rejects.toThrow();
       expect(urls).toEqual(["https://api.openai.com/v1/chat/completions"]);
       expect(headers).toEqual([
         {

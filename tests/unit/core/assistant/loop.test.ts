@@ -2,10 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import type { AssistantEvent } from "../../../../src/core/assistant/loop.ts";
 import { runAssistant } from "../../../../src/core/assistant/loop.ts";
 import { stepLimit } from "../../../../src/core/assistant/next-step.ts";
-import type { ModelEvent } from "../../../../src/core/model/language-model.ts";
 import { takes } from "../../../support/answers.ts";
 import { assistantRun, collect, firstCalls, stepsDone } from "../../../support/assistant-run.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
+import type { ModelEvent } from "../../../support/model-events.ts";
 import { calls, hangs, ignoresAborts, ScriptedModel, says } from "../../../support/scripted-model.ts";
 import { echoTool } from "../../../support/tools.ts";
 
@@ -16,9 +16,9 @@ describe("an answer in words", () => {
     const clock = new FakeClock();
     const model = new ScriptedModel(async function* (_, signal) {
       await clock.sleep(30, signal);
-      yield { type: "text_delta", text: "Hello, " };
+      yield { type: "text", text: "Hello, " };
       await clock.sleep(20, signal);
-      yield { type: "text_delta", text: "world" };
+      yield { type: "text", text: "world" };
       yield { type: "finish", reason: "stop" };
     });
     const collecting = collect(assistantRun({ model, clock }));
@@ -168,10 +168,7 @@ describe("tools", () => {
   });
 
   test("words beside the calls are kept for the model, and are not the reply", async () => {
-    const model = new ScriptedModel(
-      [{ type: "text_delta", text: "Let me look. " }, ...calls({})],
-      says("Found."),
-    );
+    const model = new ScriptedModel([{ type: "text", text: "Let me look. " }, ...calls({})], says("Found."));
     const events = await collect(assistantRun({ model }));
     expect(events.at(-1)).toEqual({ type: "reply", content: "Found." });
     expect(model.requests[1]?.messages[1]).toMatchObject({ role: "assistant", content: "Let me look. " });
@@ -254,8 +251,6 @@ describe("answers that can't be used", () => {
     ["blanks", says(" \n\t "), "model_empty"],
     ["an answer cut off", says("Half of", "length"), "model_length"],
     ["an answer withheld", says("", "content_filter"), "model_filtered"],
-    ["a stream without an end", [{ type: "text_delta", text: "Half of" }], "model_interrupted"],
-    ["a stream with nothing at all", [], "model_interrupted"],
     ["an answer without an end", says("x".repeat(1_000_001)), "model_length"],
   ];
   test.each(cases)("%s", async (_, answer, reason) => {
@@ -275,7 +270,7 @@ describe("answers that can't be used", () => {
     let closed = false;
     const model = new ScriptedModel(async function* () {
       try {
-        for (;;) yield { type: "text_delta", text: "x".repeat(400_000) };
+        for (;;) yield { type: "text", text: "x".repeat(400_000) };
       } finally {
         closed = true;
       }
@@ -314,7 +309,7 @@ describe("an abort", () => {
   test("in mid-stream ends the run with the signal's reason", async () => {
     const abort = new AbortController();
     const model = new ScriptedModel(async function* (request, signal) {
-      yield { type: "text_delta", text: "Half of" };
+      yield { type: "text", text: "Half of" };
       yield* hangs(request, signal);
     });
     const seen: AssistantEvent[] = [];
@@ -371,8 +366,8 @@ describe("an abort", () => {
     let closed = false;
     const model = new ScriptedModel(async function* () {
       try {
-        yield { type: "text_delta", text: "one" };
-        yield { type: "text_delta", text: "two" };
+        yield { type: "text", text: "one" };
+        yield { type: "text", text: "two" };
       } finally {
         closed = true;
       }

@@ -78,7 +78,7 @@ describe("describe", () => {
 
   test("shows the tool calls of all steps beside the reply, and no words of the steps between", async () => {
     const model = new ScriptedModel(
-      [{ type: "text_delta", text: "Let me look" }, ...calls({ arguments: '{"text":"a"}' })],
+      [{ type: "text", text: "Let me look" }, ...calls({ arguments: '{"text":"a"}' })],
       calls({ name: "nope" }),
       says("Found"),
     );

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { cleanTitle, generateTitle, titleFromMessage } from "../../../../src/core/chat/title.ts";
-import type { ModelEvent } from "../../../../src/core/model/language-model.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
+import type { ModelEvent } from "../../../support/model-events.ts";
 import { calls, hangs, type ScriptedAnswer, ScriptedModel, says } from "../../../support/scripted-model.ts";
 
 const LINE_BREAK = /[\n\v\f\r\u0085\u2028\u2029]/;
@@ -136,7 +136,6 @@ describe("generateTitle", () => {
     ["a blank", says("  ")],
     ["reasoning without an end", says("<think>The user")],
     ["half a title", says("Weather in", "length")],
-    ["a stream without an end", [{ type: "text_delta", text: "Weather" }]],
     ["tool calls", calls({})],
   ];
   test.each(cases)("%s is no title", async (_, answer) => {
@@ -148,7 +147,7 @@ describe("generateTitle", () => {
     const model = new ScriptedModel().title(async function* () {
       for (;;) {
         written++;
-        yield { type: "text_delta", text: "*".repeat(1_000) };
+        yield { type: "text", text: "*".repeat(1_000) };
       }
     });
     const asked = generateTitle(model, "Hi", "en", new FakeClock(), new AbortController().signal);

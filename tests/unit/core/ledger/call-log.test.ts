@@ -115,7 +115,7 @@ describe("a call log", () => {
 describe("a metered model", () => {
   const request = { operation: "reply" as const, messages: [], tools: [], locale: "en" };
 
-  async function outcomeOf(model: ScriptedModel, signal = new AbortController().signal, take = 99) {
+  async function outcomeOf(model: ScriptedModel, signal = new AbortController().signal, onText?: () => void) {
     const outcomes: unknown[] = [];
     const calls = {
       begin: async () => ({
@@ -123,12 +123,9 @@ describe("a metered model", () => {
         end: (...outcome: unknown[]) => void outcomes.push(outcome),
       }),
     };
-    try {
-      let taken = 0;
-      for await (const _ of metered(model).stream({ ...request, calls }, signal)) {
-        if (++taken >= take) break;
-      }
-    } catch {}
+    await metered(model)
+      .generate({ ...request, calls, onText }, signal)
+      .catch(() => undefined);
     return outcomes;
   }
 
@@ -154,7 +151,11 @@ describe("a metered model", () => {
     ]);
   });
 
-  test("a reader that goes away", async () => {
-    expect(await outcomeOf(new ScriptedModel(says("Hello")), undefined, 1)).toEqual([["aborted", undefined]]);
+  test("a reader that has enough", async () => {
+    const enough = () => {
+      throw new Error("Enough");
+    };
+    const outcome = outcomeOf(new ScriptedModel(says("Hello")), undefined, enough);
+    expect(await outcome).toEqual([["aborted", undefined]]);
   });
 });

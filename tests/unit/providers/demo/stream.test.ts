@@ -10,7 +10,7 @@ describe("the stream", () => {
   test("gives text in pieces and ends with the reason and an estimate of tokens", async () => {
     const messages = [user("hello")];
     const events = await ask({ messages });
-    expect(events.filter(({ type }) => type === "text_delta").length).toBeGreaterThan(3);
+    expect(events.filter(({ type }) => type === "text").length).toBeGreaterThan(3);
     const words = textOf(events).match(/[\p{L}\p{N}\p{M}]+|\S/gu)?.length;
     expect(events.at(-1)).toEqual({
       type: "finish",
@@ -57,17 +57,20 @@ describe("the stream", () => {
     expect(textOf(events)).toBe("I can't get the weather for Rome right now: no network.");
   });
 
-  test("an abort ends it with the signal's reason, before and between events", async () => {
+  test("an abort ends it with the signal's reason, before and between the parts", async () => {
     const model = createDemoModel();
     const reason = new Error("enough");
     const request = { operation: "reply", messages: [user("hello")], tools: [], locale: "en" } as const;
-    await expect(Array.fromAsync(model.stream(request, AbortSignal.abort(reason)))).rejects.toBe(reason);
+    await expect(model.generate(request, AbortSignal.abort(reason))).rejects.toBe(reason);
 
     const controller = new AbortController();
-    const events = model.stream(request, controller.signal)[Symbol.asyncIterator]();
-    expect((await events.next()).value).toMatchObject({ type: "text_delta" });
-    controller.abort(reason);
-    await expect(events.next()).rejects.toBe(reason);
+    const parts: string[] = [];
+    const onText = (part: string) => {
+      parts.push(part);
+      controller.abort(reason);
+    };
+    await expect(model.generate({ ...request, onText }, controller.signal)).rejects.toBe(reason);
+    expect(parts).toHaveLength(1);
   });
 });
 

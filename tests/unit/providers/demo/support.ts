@@ -1,10 +1,8 @@
-import type {
-  ModelEvent,
-  ModelMessage,
-  ModelRequest,
-  ModelToolCall,
-} from "../../../../src/core/model/language-model.ts";
+import type { ModelMessage, ModelRequest, ModelToolCall } from "../../../../src/core/model/language-model.ts";
 import { createDemoModel } from "../../../../src/providers/demo/index.ts";
+import { callsOf, eventsOf, type ModelEvent, textOf } from "../../../support/model-events.ts";
+
+export { callsOf, textOf };
 
 /** A Saturday. */
 export const TODAY = "2026-11-21";
@@ -21,15 +19,7 @@ const model = createDemoModel();
 
 export async function ask(request: Partial<ModelRequest>): Promise<readonly ModelEvent[]> {
   const whole: ModelRequest = { operation: "reply", messages: [], tools: TOOLS, locale: "en-GB", ...request };
-  return Array.fromAsync(model.stream(whole, new AbortController().signal));
-}
-
-export function textOf(events: readonly ModelEvent[]): string {
-  return events.map((event) => (event.type === "text_delta" ? event.text : "")).join("");
-}
-
-export function callsOf(events: readonly ModelEvent[]): readonly ModelToolCall[] {
-  return events.flatMap((event) => (event.type === "tool_call" ? [event.call] : []));
+  return eventsOf(model, whole);
 }
 
 export type Wanted = readonly [name: string, args: Readonly<Record<string, unknown>>];

@@ -1,15 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
-import type { ModelEvent } from "../../../../src/core/model/language-model.ts";
-import { decode, type WireChunk } from "../../../../src/providers/openai/decode.ts";
+import { AnswerReader, type WireChunk } from "../../../../src/providers/openai/decode.ts";
+import { callsOf, type ModelEvent, recorded } from "../../../support/model-events.ts";
 
 type Delta = NonNullable<NonNullable<WireChunk["choices"]>[number]["delta"]>;
 type Call = NonNullable<Delta["tool_calls"]>[number];
 
 async function decoded(...chunks: (WireChunk | null)[]): Promise<ModelEvent[]> {
-  async function* stream() {
-    yield* chunks;
-  }
-  return Array.fromAsync(decode(stream(), (position) => `made_${position}`));
+  return recorded((onText) => {
+    const answer = new AnswerReader({ onText, makeId: (position) => `made_${position}` });
+    for (const chunk of chunks) answer.read(chunk);
+    return answer.end();
+  });
 }
 
 const delta = (value: Delta): WireChunk => ({ choices: [{ delta: value, finish_reason: null }] });
@@ -18,7 +19,7 @@ const finish = (reason: string): WireChunk => ({ choices: [{ delta: {}, finish_r
 /** The calls of an answer whose deltas hold these fragments. */
 async function calls(...fragments: Call[][]) {
   const events = await decoded(...fragments.map((tool_calls) => delta({ tool_calls })), finish("tool_calls"));
-  return events.flatMap((event) => (event.type === "tool_call" ? [event.call] : []));
+  return callsOf(events);
 }
 
 const fn = (name: string | undefined, args?: string | object) => ({ name, arguments: args });
@@ -40,15 +41,15 @@ describe("text", () => {
       finish("stop"),
     );
     expect(events).toEqual([
-      { type: "text_delta", text: "Good " },
-      { type: "text_delta", text: "day." },
+      { type: "text", text: "Good " },
+      { type: "text", text: "day." },
       { type: "finish", reason: "stop" },
     ]);
   });
 
   test("a refusal is text", async () => {
     expect(await decoded(delta({ content: null, refusal: "No." }), finish("stop"))).toEqual([
-      { type: "text_delta", text: "No." },
+      { type: "text", text: "No." },
       { type: "finish", reason: "stop" },
     ]);
   });

@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { Aimock, type ChatRequest } from "../support/aimock.ts";
-import { type CliOptions, runCli, runCliUnread, TerminalCli, terminalMissing } from "../support/cli.ts";
+import { type CliOptions, runCli, runCliUnread, SCRIPT, TerminalCli } from "../support/cli.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { describeWith } from "../support/system-program.ts";
 
 const isTitle = ({ messages }: ChatRequest) => messages[0]?.content?.startsWith("Name the subject") ?? false;
 const says = (question: string) => (request: ChatRequest) =>
@@ -263,11 +264,7 @@ test("the demo model answers with a tool, and a restart forgets nothing", async 
   await demo.stop();
 });
 
-const missing = terminalMissing();
-if (missing && process.env.CI) throw new Error(`CI must test the terminal, but ${missing}`);
-if (missing) console.warn(`The client on a terminal is not tested: ${missing}`);
-
-(missing ? describe.skip : describe)("on a terminal", () => {
+describeWith(SCRIPT, "on a terminal", () => {
   let terminal: TerminalCli;
   afterEach(() => terminal.kill());
 

@@ -1,8 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TwirpError, TwirpErrorCode } from "twirp-ts";
-import { version } from "../../package.json";
 import { type Config, ConfigError, holdsLogin, loadConfig } from "../config.ts";
 import { Timestamp } from "../gen/google/protobuf/timestamp";
+import { version } from "../version.ts";
 import { ask } from "./ask.ts";
 import { connector } from "./client.ts";
 import type { CommandContext } from "./context.ts";

@@ -203,6 +203,15 @@ describe("stats", () => {
       code: 2,
       stderr: expect.stringContaining("It must be a day such as 2026-11-01"),
     });
+    expect(await runCli(["stats", "--from", "9000-01-01"], cli)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It must be in the past."),
+    });
+    expect(await runCli(["stats", "--days", "366"], cli)).toMatchObject({ code: 0 });
+    expect(await runCli(["stats", "--days", "367"], cli)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It must be at most 366; ask for earlier days with --from and --to."),
+    });
   });
 });
 

@@ -122,7 +122,9 @@ function program(): Command {
     .addHelpText("after", examples("parley stats", "parley stats --by model operation --days 7"))
     .action(async ({ by, days, from, to, user, ...filter }: StatsOptions, command: Command) => {
       const end = to ?? Date.now();
-      const start = from ?? end - (end % DAY_MS) - (days - 1) * DAY_MS;
+      // A midnight ends the day before it.
+      const last = end - 1;
+      const start = from ?? last - (last % DAY_MS) - (days - 1) * DAY_MS;
       await stats(contextOf(command, loadConfig()), {
         ...filter,
         userId: user,

@@ -197,6 +197,11 @@ describe("stats", () => {
     }
   });
 
+  test("--days counts back from --to, whose midnight begins no day", async () => {
+    const { stdout } = await runCli(["stats", "--json", "--days", "7", "--to", "2026-11-08"], cli);
+    expect(JSON.parse(stdout)).toMatchObject({ from: "2026-11-01T00:00:00Z", to: "2026-11-08T00:00:00Z" });
+  });
+
   test("takes only what it knows", async () => {
     expect(await runCli(["stats", "--by", "week"], cli)).toMatchObject({ code: 2 });
     expect(await runCli(["stats", "--from", "yesterday"], cli)).toMatchObject({

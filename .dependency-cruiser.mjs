@@ -54,7 +54,7 @@ export default {
       to: {
         path: "^(src|scripts|migrations|bots)/",
         pathNot: [
-          "^src/(gen/|config\\.ts|observability/metrics/process-metrics\\.ts)",
+          "^src/(gen/|config\\.ts|version\\.ts|observability/metrics/process-metrics\\.ts)",
           "^src/cli/",
           "^bots/",
         ],

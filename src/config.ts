@@ -3,11 +3,12 @@ import { isIPv4 } from "node:net";
 import { availableParallelism } from "node:os";
 import { parseEnv } from "node:util";
 import { z } from "zod";
+import { flag, integer, integerOrAuto, number, oneOf } from "./config-kinds.ts";
 import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
 import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
 
-const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
-const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
+const httpUrl = () =>
+  z.url({ protocol: /^https?$/, error: "must be an http or https URL, such as https://example.com" });
 /** Of Parley itself: it is shown in messages, and fetch takes none with a password. */
 const serverUrl = () =>
   httpUrl().refine((text) => !holdsLogin(text), {
@@ -35,17 +36,11 @@ const locale = z.string().refine(
   { error: "must be a BCP 47 language tag, such as en-GB" },
 );
 
-/** How many processes serve: a number, or `auto` for one for each core that this one may use. */
-const workers = () =>
-  z.union([z.literal("auto").transform(availableParallelism), integer(1, 256)], {
-    error: "must be auto or a whole number from 1 to 256",
-  });
-
 /** `host:port,host:port` as a list. */
 const addresses = () =>
   z
     .string()
-    .regex(/^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/, "must be a list of host:port, separated by commas")
+    .regex(/^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/, "must be a list of host:port, such as a:6379,b:6379")
     .transform((text) =>
       text.split(",").map((address) => {
         const [host = "", port] = address.split(":");
@@ -78,7 +73,7 @@ const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "
 const telegramIds = () =>
   z
     .string()
-    .regex(/^-?\d+(\s*,\s*-?\d+)*$/, "must be a list of numeric ids, separated by commas")
+    .regex(/^-?\d+(\s*,\s*-?\d+)*$/, "must be a list of numeric ids, such as 12345,-67890")
     .transform((text) => text.split(",").map(Number));
 
 /** As OpenTelemetry's specification names them ("Environment Variable Specification"). */
@@ -97,24 +92,25 @@ export const environmentSchema = z
     HOST: z.string().default("127.0.0.1"),
     PORT: integer(0, 65_535).default(8080),
     DATA_DIR: z.string().default("./data"),
-    LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+    LOG_LEVEL: oneOf(["debug", "info", "warn", "error", "silent"]).default("info"),
     SHUTDOWN_GRACE_SECONDS: integer(0, 3_600).default(25),
-    WORKERS: workers().default(1),
+    /** `auto` is one for each core that this process may use. */
+    WORKERS: integerOrAuto(1, 256, availableParallelism).default(1),
 
-    METRICS_USER_ID: z.stringbool().default(false),
+    METRICS_USER_ID: flag().default(false),
     METRICS_MAX_USERS: integer(1, 10_000).default(100),
 
     OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl().optional(),
     OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
     OTEL_SERVICE_NAME: z.string().default("parley"),
     OTEL_RESOURCE_ATTRIBUTES: z.string().optional(),
-    OTEL_TRACES_SAMPLER: z.enum(TRACE_SAMPLERS).default("parentbased_always_on"),
-    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
-    OTEL_CAPTURE_CONTENT: z.stringbool().default(false),
+    OTEL_TRACES_SAMPLER: oneOf(TRACE_SAMPLERS).default("parentbased_always_on"),
+    OTEL_TRACES_SAMPLER_ARG: number(0, 1).default(1),
+    OTEL_CAPTURE_CONTENT: flag().default(false),
 
     API_KEYS: apiKeys().default([]),
     API_KEY_LIMITS: apiKeyLimits().default([]),
-    ALLOW_ANONYMOUS: z.stringbool().default(false),
+    ALLOW_ANONYMOUS: flag().default(false),
     API_RATE_LIMIT_RPS: integer(0, 1_000_000).default(10),
     API_RATE_LIMIT_BURST: integer(0, 1_000_000).default(20),
     TRUSTED_PROXIES: networks().default([]),
@@ -140,7 +136,7 @@ export const environmentSchema = z
     REDIS_CLUSTER: addresses().optional(),
     REDIS_USERNAME: z.string().optional(),
     REDIS_PASSWORD: z.string().optional(),
-    REDIS_TLS: z.stringbool().default(false),
+    REDIS_TLS: flag().default(false),
     REDIS_TIMEOUT_MS: integer(10, 60_000).default(500),
     CACHE_TTL_HOURS: integer(1, 24 * 30).default(24),
     CACHE_MAX_MB: integer(1, 65_536).default(32),
@@ -181,7 +177,10 @@ export const environmentSchema = z
       .optional(),
     HOLIDAY_REGION: z.string().optional(),
     HOLIDAY_CALENDAR_URL: z
-      .url({ protocol: /^(https?|webcal)$/, error: "must be an http, https or webcal URL" })
+      .url({
+        protocol: /^(https?|webcal)$/,
+        error: "must be an http, https or webcal URL, such as https://example.com/holidays.ics",
+      })
       .transform((url) => url.replace(/^webcal:/i, "https:"))
       .optional(),
 
@@ -189,6 +188,7 @@ export const environmentSchema = z
       .url({
         protocol: /^https?$/,
         error: "must be a DSN of Sentry, such as https://key@sentry.example.com/1",
+        abort: true,
       })
       .regex(
         /^https?:\/\/[^@/]+@[^@]+\/\d+$/,

@@ -1,8 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TwirpError, TwirpErrorCode } from "twirp-ts";
-import { version } from "../../package.json";
 import { type Config, ConfigError, holdsLogin, loadConfig } from "../config.ts";
 import { Timestamp } from "../gen/google/protobuf/timestamp";
+import { version } from "../version.ts";
 import { ask } from "./ask.ts";
 import { connector } from "./client.ts";
 import type { CommandContext } from "./context.ts";
@@ -112,8 +112,8 @@ function program(): Command {
     .addOption(
       new Option("--by <names...>", "what to tell apart").choices(DIMENSIONS).default(["day"], "day"),
     )
-    .option("--days <n>", "the last days, today included", readCount, 30)
-    .option("--from <time>", "instead of --days: the first day or time, such as 2026-11-01", readTime)
+    .option("--days <n>", "the last days, today included", readDays, 30)
+    .option("--from <time>", "instead of --days: the first day or time, such as 2026-11-01", readPastTime)
     .option("--to <time>", "the day or time before which it ends (default: now)", readTime)
     .option("--model <name>", "only this one", "")
     .option("--platform <name>", "only this one, such as telegram", "")
@@ -122,7 +122,9 @@ function program(): Command {
     .addHelpText("after", examples("parley stats", "parley stats --by model operation --days 7"))
     .action(async ({ by, days, from, to, user, ...filter }: StatsOptions, command: Command) => {
       const end = to ?? Date.now();
-      const start = from ?? end - (end % DAY_MS) - (days - 1) * DAY_MS;
+      // A midnight ends the day before it.
+      const last = end - 1;
+      const start = from ?? last - (last % DAY_MS) - (days - 1) * DAY_MS;
       await stats(contextOf(command, loadConfig()), {
         ...filter,
         userId: user,
@@ -136,6 +138,8 @@ function program(): Command {
 }
 
 const DAY_MS = 86_400_000;
+/** The most that GetUsage takes (stats.proto). */
+const MAX_DAYS = 366;
 
 interface StatsOptions {
   readonly by: readonly DimensionName[];
@@ -172,6 +176,14 @@ function readCount(text: string): number {
   throw new InvalidArgumentError("It must be a whole number of at least 1.");
 }
 
+function readDays(text: string): number {
+  const days = readCount(text);
+  if (days <= MAX_DAYS) return days;
+  throw new InvalidArgumentError(
+    `It must be at most ${MAX_DAYS}; ask for earlier days with --from and --to.`,
+  );
+}
+
 /** A day of UTC or an ISO 8601 time, as milliseconds since the Unix epoch. */
 function readTime(text: string): number {
   const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text)
@@ -179,6 +191,12 @@ function readTime(text: string): number {
     : Number.NaN;
   if (time >= 0) return time;
   throw new InvalidArgumentError("It must be a day such as 2026-11-01 or a time such as 2026-11-01T09:00Z.");
+}
+
+function readPastTime(text: string): number {
+  const time = readTime(text);
+  if (time <= Date.now()) return time;
+  throw new InvalidArgumentError("It must be in the past.");
 }
 
 /** @returns the exit code. */

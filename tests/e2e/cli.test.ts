@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { Aimock, type ChatRequest } from "../support/aimock.ts";
-import { type CliOptions, runCli, runCliUnread, TerminalCli, terminalMissing } from "../support/cli.ts";
+import { type CliOptions, runCli, runCliUnread, SCRIPT, TerminalCli } from "../support/cli.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { describeWith } from "../support/system-program.ts";
 
 const isTitle = ({ messages }: ChatRequest) => messages[0]?.content?.startsWith("Name the subject") ?? false;
 const says = (question: string) => (request: ChatRequest) =>
@@ -196,11 +197,25 @@ describe("stats", () => {
     }
   });
 
+  test("--days counts back from --to, whose midnight begins no day", async () => {
+    const { stdout } = await runCli(["stats", "--json", "--days", "7", "--to", "2026-11-08"], cli);
+    expect(JSON.parse(stdout)).toMatchObject({ from: "2026-11-01T00:00:00Z", to: "2026-11-08T00:00:00Z" });
+  });
+
   test("takes only what it knows", async () => {
     expect(await runCli(["stats", "--by", "week"], cli)).toMatchObject({ code: 2 });
     expect(await runCli(["stats", "--from", "yesterday"], cli)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("It must be a day such as 2026-11-01"),
+    });
+    expect(await runCli(["stats", "--from", "9000-01-01"], cli)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It must be in the past."),
+    });
+    expect(await runCli(["stats", "--days", "366"], cli)).toMatchObject({ code: 0 });
+    expect(await runCli(["stats", "--days", "367"], cli)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It must be at most 366; ask for earlier days with --from and --to."),
     });
   });
 });
@@ -263,11 +278,7 @@ test("the demo model answers with a tool, and a restart forgets nothing", async 
   await demo.stop();
 });
 
-const missing = terminalMissing();
-if (missing && process.env.CI) throw new Error(`CI must test the terminal, but ${missing}`);
-if (missing) console.warn(`The client on a terminal is not tested: ${missing}`);
-
-(missing ? describe.skip : describe)("on a terminal", () => {
+describeWith(SCRIPT, "on a terminal", () => {
   let terminal: TerminalCli;
   afterEach(() => terminal.kill());
 

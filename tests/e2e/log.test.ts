@@ -52,15 +52,15 @@ test("a request is one line, and so is its turn", async () => {
   );
   const { body } = await ask("canary-message", { "x-request-id": "my-request" });
   const lines = await linesOf("my-request");
-  const any = expect.any(Number);
-  const ids = { request_id: "my-request", level: 30, time: any };
+  const aNumber = expect.any(Number);
+  const ids = { request_id: "my-request", level: 30, time: aNumber };
   expect(lines("Request")).toEqual([
     {
       ...ids,
       method: "POST",
       path: "/twirp/acai.chat.ChatService/StartConversation",
       status: 200,
-      duration_ms: any,
+      duration_ms: aNumber,
       principal: "ops",
       msg: "Request",
     },
@@ -75,9 +75,9 @@ test("a request is one line, and so is its turn", async () => {
       tool_calls: 1,
       input_tokens: 30,
       output_tokens: 5,
-      model_ms: any,
-      tool_ms: any,
-      duration_ms: any,
+      model_ms: aNumber,
+      tool_ms: aNumber,
+      duration_ms: aNumber,
       msg: "Turn",
     },
   ]);

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { stripVTControlCharacters } from "node:util";
 import { built, NODE } from "./server.ts";
+import type { SystemProgram } from "./system-program.ts";
 
 export interface CliResult {
   readonly code: number | null;
@@ -44,13 +45,7 @@ export async function runCliUnread(
 }
 
 /** Of util-linux, which gives a command a pseudo terminal. */
-const SCRIPT = "script";
-
-/** Why there is no pseudo terminal to be had here; undefined where there is one. */
-export function terminalMissing(): string | undefined {
-  const { stdout } = spawnSync(SCRIPT, ["--version"], { encoding: "utf8" });
-  return stdout?.includes("util-linux") ? undefined : "script of util-linux is not installed";
-}
+export const SCRIPT: SystemProgram = { program: "script", debianPackage: "bsdutils" };
 
 /** The built client on a pseudo terminal of 80 columns. */
 export class TerminalCli {
@@ -62,7 +57,7 @@ export class TerminalCli {
 
   constructor(args: readonly string[], options: CliOptions) {
     const command = [NODE, built("cli.js"), ...args].map((word) => `'${word}'`).join(" ");
-    this.#child = spawn(SCRIPT, ["-qefc", `stty cols 80 rows 24; exec ${command}`, "/dev/null"], {
+    this.#child = spawn(SCRIPT.program, ["-qefc", `stty cols 80 rows 24; exec ${command}`, "/dev/null"], {
       env: { TERM: "xterm-256color", SHELL: "/bin/sh", ...environment(options) },
     });
     this.#child.stdout.setEncoding("utf8").on("data", (data: string) => {

@@ -3,13 +3,14 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from "no
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { afterAll, describe, test } from "@jest/globals";
+import { afterAll, describe } from "@jest/globals";
 import { MongoClient, type MongoServerError } from "mongodb";
 import { MongoMemoryReplSet, MongoMemoryServer } from "mongodb-memory-server";
 import { mongoMigrations } from "../../migrations/mongo/index.ts";
 import { MigrationRunner } from "../../src/migrations/runner.ts";
 import { MongoDatabase, type MongoOptions } from "../../src/stores/mongo/client.ts";
 import { MongoMigrationTarget } from "../../src/stores/mongo/migrate.ts";
+import { inCI, skip, skipOutsideCI } from "./skip.ts";
 
 /** A server for the tests of one file. */
 export interface MongoServer {
@@ -45,17 +46,10 @@ export interface TestDatabase {
  * mongodb-memory-server downloads. Where there is none the tests are skipped, which in CI is a failure.
  */
 export async function describeMongo(name: string, tests: (server: MongoServer) => void): Promise<void> {
-  const found = await startServer().catch((error: unknown) => `no MongoDB server could be started: ${error}`);
-  if (typeof found !== "string") {
-    describe(name, () => tests(found.server));
-    afterAll(() => found.stop());
-  } else if (process.env.CI === "true") {
-    test(name, () => {
-      throw new Error(found);
-    });
-  } else {
-    skip(name, found);
-  }
+  const found = await findServer();
+  if (typeof found === "string") return skipOutsideCI(name, found);
+  describe(name, () => tests(found.server));
+  afterAll(() => found.stop());
 }
 
 /**
@@ -63,8 +57,8 @@ export async function describeMongo(name: string, tests: (server: MongoServer) =
  * {@link describeMongo} is one that can be in a set. Where it can't be, the tests are skipped, in CI too.
  */
 export async function describeReplicaSet(name: string, tests: (set: MongoServer) => void): Promise<void> {
-  const found = await startServer().catch((error: unknown) => String(error));
-  if (typeof found === "string") return skip(name, found);
+  const found = await findServer();
+  if (typeof found === "string") return skipOutsideCI(name, found);
   const replication = await replicationOf(found.server);
   if (replication === "none") {
     await found.stop();
@@ -100,11 +94,6 @@ async function replicationOf({ uri }: MongoServer): Promise<"member" | "possible
   }
 }
 
-function skip(name: string, reason: string): void {
-  process.stderr.write(`SKIPPED ${name}: ${reason}\n`);
-  test.skip(`${name}: SKIPPED, ${reason}`, () => undefined);
-}
-
 export async function openTestDatabase({ uri }: MongoServer): Promise<TestDatabase> {
   const ownUri = databaseUri(uri, `parley-${crypto.randomUUID()}`);
   const opened: MongoDatabase[] = [];
@@ -130,13 +119,23 @@ function databaseUri(uri: string, name: string): string {
   return uri.replace(/^([^:]+:\/\/[^/?]+)(\/[^?]*)?/, `$1/${name}`);
 }
 
-async function startServer(): Promise<{ server: MongoServer; stop(): Promise<unknown> } | string> {
+interface FoundServer {
+  readonly server: MongoServer;
+  stop(): Promise<unknown>;
+}
+
+/** Or why there is none. */
+async function findServer(): Promise<FoundServer | string> {
   const uri = process.env.MONGO_URI_TEST;
   if (uri) return { server: { uri }, stop: async () => undefined };
   const systemBinary = process.env.MONGOMS_SYSTEM_BINARY ?? mongodOnPath();
-  if (!systemBinary && process.env.CI === "true") {
-    return "there is no MongoDB server: set MONGO_URI_TEST or MONGOMS_SYSTEM_BINARY, or install mongod";
+  if (!systemBinary && inCI) {
+    return "there is no MongoDB server: set MONGOMS_SYSTEM_BINARY, or install mongod";
   }
+  return startServer(systemBinary).catch((error: unknown) => `no MongoDB server could be started: ${error}`);
+}
+
+async function startServer(systemBinary: string | undefined): Promise<FoundServer> {
   // Any version will do: what the tests need they find out.
   process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK ??= "false";
   const dbPath = await mkdtemp(join(tmpdir(), "parley-mongo-"));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { afterAll, describe } from "@jest/globals";
+import { afterAll } from "@jest/globals";
 import type { RedisServers } from "../../src/stores/redis/client.ts";
 import { describeWith } from "./system-program.ts";
 
@@ -40,13 +40,11 @@ export function describeRedis(
 ): void {
   describeWith({ program: "redis-server", debianPackage: "redis-server" }, name, () => {
     const started: RedisUnderTest[] = [];
-    describe(name, () =>
-      tests(async (starting) => {
-        const redis = await starting;
-        started.push(redis);
-        return redis;
-      }),
-    );
+    tests(async (starting) => {
+      const redis = await starting;
+      started.push(redis);
+      return redis;
+    });
     afterAll(async () => {
       for (const redis of started) await redis.stop();
     });

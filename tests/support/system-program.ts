@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "@jest/globals";
+import { describe } from "@jest/globals";
+import { skipOutsideCI } from "./skip.ts";
 
 /** A program that the machine has, and the Debian package that it is in. */
 export interface SystemProgram {
@@ -13,18 +14,10 @@ export interface SystemProgram {
  * Describes tests that need a program. Where it is missing it is installed if this is root on a
  * Debian; else the tests are skipped, which in CI is a failure.
  */
-export function describeWith(wanted: SystemProgram, name: string, describeTests: () => void): void {
+export function describeWith(wanted: SystemProgram, name: string, tests: () => void): void {
   const missing = find(wanted);
-  if (missing === undefined) {
-    describeTests();
-  } else if (process.env.CI === "true") {
-    test(name, () => {
-      throw new Error(missing);
-    });
-  } else {
-    process.stderr.write(`SKIPPED ${name}: ${missing}\n`);
-    test.skip(`${name}: SKIPPED, ${missing}`, () => undefined);
-  }
+  if (missing === undefined) describe(name, tests);
+  else skipOutsideCI(name, missing);
 }
 
 /** Undefined when it can be run, else why not. */

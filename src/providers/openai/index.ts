@@ -10,7 +10,7 @@ import { encode } from "./encode.ts";
 import { BadStream, brokenOff, failed, unanswered } from "./errors.ts";
 
 export interface OpenAIModelOptions {
-  /** For a server that asks for none: any text. */
+  /** Sent as a bearer token; a server that wants no key takes any text. */
   readonly apiKey: string;
   /** As the server names it, such as `gpt-5-mini`. */
   readonly model: string;

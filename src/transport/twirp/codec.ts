@@ -1,10 +1,11 @@
 import type { IMessageType } from "@protobuf-ts/runtime";
 import { AppError } from "../../core/errors.ts";
+import { refuseUnknownEnumNames } from "./enum-names.ts";
 
 /** How one of Twirp's two encodings reads requests and writes responses. */
 export interface Codec {
   readonly contentType: string;
-  /** @throws AppError `malformed` */
+  /** @throws AppError `malformed`; `invalid_argument` for a name that an enum does not have. */
   decode<T extends object>(type: IMessageType<T>, body: Uint8Array): T;
   encode<T extends object>(type: IMessageType<T>, message: T): Uint8Array;
 }
@@ -14,7 +15,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 const json: Codec = {
   contentType: "application/json",
   decode(type, body) {
-    return decoded("JSON", () => type.fromJson(JSON.parse(utf8.decode(body)), { ignoreUnknownFields: true }));
+    const value = decoded("JSON", () => JSON.parse(utf8.decode(body)));
+    refuseUnknownEnumNames(type, value);
+    return decoded("JSON", () => type.fromJson(value, { ignoreUnknownFields: true }));
   },
   encode(type, message) {
     // As the reference server in Go does: names as in the .proto file, default values written out.

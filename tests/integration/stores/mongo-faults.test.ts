@@ -11,6 +11,7 @@ import {
   openTestDatabase,
   type TestDatabase,
 } from "../../support/mongo.ts";
+import { skipOutsideCI } from "../../support/skip.ts";
 import { begin, completed, ids, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
 
 const UNAVAILABLE = expect.objectContaining({ code: "unavailable" });
@@ -72,9 +73,12 @@ await describeMongo("MongoDB goes away", (server) => {
   }
 
   if (server.process) whenTheProcessIsOurs(server.process);
-  else
-    test.skip("its process is killed or stopped: SKIPPED, MONGO_URI_TEST names a server of somebody else's", () =>
-      undefined);
+  else {
+    skipOutsideCI(
+      "its process is killed or stopped",
+      "MONGO_URI_TEST names a server of somebody else's: unset it, and set MONGOMS_SYSTEM_BINARY or install mongod",
+    );
+  }
 
   function whenTheProcessIsOurs(mongod: MongoProcess): void {
     test("killed under load and started again: nothing acknowledged is lost, and the same client goes on", async () => {

@@ -10,7 +10,7 @@ import type {
 import { callsFor } from "../plan.ts";
 import { convertResult, datetimeResult, daysBetweenResult, shiftResult, weekdayResult } from "../results.ts";
 import { outcomeOf, type Scene } from "./scene.ts";
-import { capitalised, inPlace, plural, type Words, withoutStop } from "./words.ts";
+import { capitalised, couldNot, inPlace, plural, type Words } from "./words.ts";
 
 export type DateIntent =
   | NowIntent
@@ -25,9 +25,7 @@ function say<T>(intent: DateIntent, schema: z.ZodType<T>, scene: Scene, put: (re
   const [call] = callsFor(intent, scene.conversation);
   if (call === undefined) return unknownZone(intent);
   const outcome = outcomeOf(call, schema, scene);
-  return "result" in outcome
-    ? put(outcome.result)
-    : `I can't work that out right now: ${withoutStop(outcome.problem)}.`;
+  return "result" in outcome ? put(outcome.result) : couldNot("work that out", outcome.problem);
 }
 
 function unknownZone(intent: DateIntent): string {

@@ -2,7 +2,7 @@ import type { HolidaysIntent } from "../intent.ts";
 import { countdownCall, holidaysCall } from "../plan.ts";
 import { daysBetweenResult, type HolidaysResult, holidaysResult } from "../results.ts";
 import { outcomeOf, type Scene } from "./scene.ts";
-import { inPlace, plural, type Words, withoutStop } from "./words.ts";
+import { couldNot, inPlace, plural, type Words } from "./words.ts";
 
 type Holiday = HolidaysResult["holidays"][number];
 
@@ -50,7 +50,7 @@ function countdown(call: Parameters<typeof countdownCall>[0], scene: Scene): str
   const second = countdownCall(call, scene.conversation.calls);
   const outcome = second && outcomeOf(second, daysBetweenResult, scene);
   if (outcome === undefined) return "";
-  if ("problem" in outcome) return ` I can't count the days right now: ${withoutStop(outcome.problem)}.`;
+  if ("problem" in outcome) return ` ${couldNot("count the days", outcome.problem)}`;
   const { days } = outcome.result;
   return days === 0 ? " That is today." : ` That is in ${plural(days, "day", scene.words)}.`;
 }
@@ -65,7 +65,7 @@ export function answerHolidays(intent: HolidaysIntent, scene: Scene): string {
   const outcome = outcomeOf(call, holidaysResult, scene);
   if ("problem" in outcome) {
     const place = intent.place === undefined ? "" : ` for ${intent.place.name}`;
-    return `I can't look up the holidays${place} right now: ${withoutStop(outcome.problem)}.`;
+    return couldNot(`look up the holidays${place}`, outcome.problem);
   }
   if (intent.isHoliday === true) return isHolidayAnswer(outcome.result, words);
   return (

@@ -3,7 +3,7 @@ import type { WeatherIntent } from "../intent.ts";
 import { FORECAST_DAYS, inForecast, weatherCall } from "../plan.ts";
 import { type WeatherResult, weatherResult } from "../results.ts";
 import { outcomeOf, type Scene } from "./scene.ts";
-import { type Words, withoutStop } from "./words.ts";
+import { couldNot, type Words, withoutStop } from "./words.ts";
 
 type ForecastDay = WeatherResult["forecast"][number];
 
@@ -140,9 +140,7 @@ export function answerWeather(intent: WeatherIntent, scene: Scene): string {
     return `I can see the weather of ${place.name} only from today to ${words.day(plus(today, FORECAST_DAYS - 1, "days"))}.`;
   }
   const outcome = outcomeOf(call, weatherResult, scene);
-  if ("problem" in outcome) {
-    return `I can't get the weather for ${place.name} right now: ${withoutStop(outcome.problem)}.`;
-  }
+  if ("problem" in outcome) return couldNot(`get the weather for ${place.name}`, outcome.problem);
   const weather = outcome.result;
   const past = days.some((range) => !inForecast(range, today) && range.to < today);
   const note = past ? " I can't look into the past." : "";

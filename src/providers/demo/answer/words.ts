@@ -64,6 +64,11 @@ export function withoutStop(text: string): string {
   return text.trim().replace(/[.\s]+$/, "");
 }
 
+/** What could not be done, then why: a tool's error, which is a sentence or two of its own. */
+export function couldNot(what: string, problem: string): string {
+  return `I couldn't ${what}. ${capitalised(withoutStop(problem))}.`;
+}
+
 export function plural(count: number, unit: string, words: Words): string {
   return `${words.number(count)} ${unit}${Math.abs(count) === 1 ? "" : "s"}`;
 }

@@ -162,10 +162,13 @@ describe("answers", () => {
   });
 
   test("a failed tool is told, and the rest is answered", async () => {
-    const failing = { ...tools, get_weather: () => "The weather service can't be reached." };
+    const failing = {
+      ...tools,
+      get_weather: () => "The weather service can't be reached right now. Try again later.",
+    };
     const { answer } = await play("weather in Barcelona and the next holiday there", failing);
     expect(answer).toBe(
-      "I can't get the weather for Barcelona right now: The weather service can't be reached.\n\n" +
+      "I couldn't get the weather for Barcelona. The weather service can't be reached right now. Try again later.\n\n" +
         "The next holiday in Catalonia, Spain is Immaculate Conception, on Tuesday, 8 December 2026.",
     );
   });
@@ -173,13 +176,13 @@ describe("answers", () => {
   test("every kind of question can fail", async () => {
     const none: FakeTools = {};
     expect((await play("is it a holiday in Spain?", none)).answer).toBe(
-      "I can't look up the holidays for Spain right now: There is no tool get_holidays.",
+      "I couldn't look up the holidays for Spain. There is no tool get_holidays.",
     );
     expect((await play("what time is it?", none)).answer).toBe(
-      "I can't work that out right now: There is no tool get_datetime.",
+      "I couldn't work that out. There is no tool get_datetime.",
     );
     expect((await play("weather in Rome", { get_weather: () => ({ surprise: true }) })).answer).toBe(
-      "I can't get the weather for Rome right now: the answer of the tool has a form that I can't read.",
+      "I couldn't get the weather for Rome. The answer of the tool has a form that I can't read.",
     );
   });
 
@@ -217,7 +220,7 @@ describe("answers", () => {
   test("when the rounds run out it says what is missing", async () => {
     const { answer } = await play("how many days until the next holiday in Spain?", tools, { rounds: 1 });
     expect(answer).toMatch(
-      /8 December 2026\. I can't count the days right now: I have no tool at hand to look it up\.$/,
+      /8 December 2026\. I couldn't count the days\. I have no tool at hand to look it up\.$/,
     );
   });
 

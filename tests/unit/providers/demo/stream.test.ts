@@ -40,8 +40,8 @@ describe("the stream", () => {
     const none = await ask({ messages, tools: [] });
     expect(callsOf(none)).toEqual([]);
     expect(textOf(none)).toBe(
-      "I can't get the weather for Rome right now: I have no tool at hand to look it up.\n\n" +
-        "I can't look up the holidays for Italy right now: I have no tool at hand to look it up.",
+      "I couldn't get the weather for Rome. I have no tool at hand to look it up.\n\n" +
+        "I couldn't look up the holidays for Italy. I have no tool at hand to look it up.",
     );
   });
 
@@ -54,7 +54,7 @@ describe("the stream", () => {
     ];
     const events = await ask({ messages });
     expect(callsOf(events)).toEqual([]);
-    expect(textOf(events)).toBe("I can't get the weather for Rome right now: no network.");
+    expect(textOf(events)).toBe("I couldn't get the weather for Rome. No network.");
   });
 
   test("an abort ends it with the signal's reason, before and between the parts", async () => {

@@ -3,6 +3,7 @@ import type { Tool } from "./core/assistant/tool.ts";
 import { ToolRegistry } from "./core/assistant/tool-registry.ts";
 import type { Cache } from "./core/cache.ts";
 import { ChatService } from "./core/chat/chat-service.ts";
+import { History } from "./core/chat/history.ts";
 import { sweepExpiredTurns } from "./core/chat/sweeper.ts";
 import { TurnRunner } from "./core/chat/turn-runner.ts";
 import type { Clock } from "./core/clock.ts";
@@ -90,6 +91,7 @@ export async function startApp(
     store,
     model,
     tools,
+    history: new History(store, config.HISTORY_TOKENS),
     clock,
     ids,
     observer: observability.turns,
@@ -99,7 +101,6 @@ export async function startApp(
       waitMs: config.TURN_WAIT_SECONDS * 1000,
       leaseMs,
       maxRounds: config.MAX_TOOL_ROUNDS,
-      historyTokens: config.HISTORY_TOKENS,
     },
   });
   const chat = new ChatService({

@@ -5,7 +5,7 @@ import { expect, test } from "@jest/globals";
 import type { BackupTarget } from "../../src/backup/ports.ts";
 import type { Step } from "../../src/core/assistant/step.ts";
 import type { ConversationStore } from "../../src/core/chat/conversation-store.ts";
-import { loadHistory } from "../../src/core/chat/history.ts";
+import { History } from "../../src/core/chat/history.ts";
 import type { EndedTurn } from "../../src/core/chat/turn.ts";
 import { ANONYMOUS } from "../../src/core/context.ts";
 import { MongoBackupTarget } from "../../src/stores/mongo/backup.ts";
@@ -83,7 +83,7 @@ async function makeConversation(target: BackupTarget, { turns, messageChars }: t
 async function append(store: ConversationStore, conversationId: string): Promise<number> {
   const startedAt = performance.now();
   const turn = await begin(store, conversationId, { owner: ANONYMOUS });
-  await loadHistory(store, turn, HISTORY_TOKENS);
+  await new History(store, HISTORY_TOKENS).before(turn);
   await store.saveStep(turn, turn.lease.holder, 0, STEP, T0);
   await complete(store, turn, "x".repeat(LONG.messageChars));
   return performance.now() - startedAt;

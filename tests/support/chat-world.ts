@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Tool } from "../../src/core/assistant/tool.ts";
 import { ToolRegistry } from "../../src/core/assistant/tool-registry.ts";
 import { ChatService } from "../../src/core/chat/chat-service.ts";
+import { History } from "../../src/core/chat/history.ts";
 import type { SessionMetadata } from "../../src/core/chat/session.ts";
 import type { SessionStore } from "../../src/core/chat/session-store.ts";
 import { type TurnResult, TurnRunner, type TurnRunnerSettings } from "../../src/core/chat/turn-runner.ts";
@@ -27,8 +28,8 @@ export const SETTINGS: TurnRunnerSettings = {
   leaseMs: 30_000,
   waitMs: 60_000,
   maxRounds: 15,
-  historyTokens: 8_000,
 };
+const HISTORY_TOKENS = 8_000;
 export const SESSION_TTL_MS = 1_800_000;
 export const DEFAULT_LOCALE = { timezone: "Europe/Madrid", locale: "en-GB" };
 export const MAX_MESSAGE_CHARS = 200;
@@ -107,6 +108,7 @@ export class ChatWorld {
       model: metered(model),
       prices: new PriceList(PRICES),
       tools: new ToolRegistry(tools),
+      history: new History(store, HISTORY_TOKENS),
       clock,
       ids,
       observer,

@@ -11,7 +11,7 @@ import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
 import type { RunObserver } from "../turn-observer.ts";
 import type { ConversationStore, PlacedStep } from "./conversation-store.ts";
-import { loadHistory } from "./history.ts";
+import type { History } from "./history.ts";
 import { type ExecutionResult, type RunningTurn, type TurnState, toTurnError } from "./turn.ts";
 
 export interface TurnSettings {
@@ -21,8 +21,6 @@ export interface TurnSettings {
   readonly leaseMs: number;
   /** Model calls with tools in one turn. */
   readonly maxRounds: number;
-  /** See {@link loadHistory}. */
-  readonly historyTokens: number;
 }
 
 export interface TurnExecutionDeps extends CallLogDeps {
@@ -30,6 +28,7 @@ export interface TurnExecutionDeps extends CallLogDeps {
   readonly model: LanguageModel;
   readonly tools: ToolRegistry;
   readonly ids: IdGenerator;
+  readonly history: History;
   readonly settings: TurnSettings;
 }
 
@@ -53,7 +52,7 @@ export async function executeTurn(
   stop: AbortSignal,
   log: Logger,
 ): Promise<ExecutionResult> {
-  const { clock, settings, store } = deps;
+  const { clock, history, settings, store } = deps;
   const holder = turn.lease.holder;
   /** What comes after it is the turn's end, which takes it along. */
   let lastStep: PlacedStep | undefined;
@@ -75,14 +74,13 @@ export async function executeTurn(
   const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
   const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
-    const history = await loadHistory(store, turn, settings.historyTokens);
     const stopWhen = [stepLimit(settings.maxRounds)];
     const run: AssistantRun = {
       model: deps.model,
       tools: deps.tools,
       messages: [
         { role: "system", content: systemPrompt(turn.createdAt, turn.userLocale) },
-        ...history,
+        ...(await history.before(turn)),
         { role: "user", content: turn.user.content },
       ],
       steps: resumableSteps(turn.steps, stopWhen),
@@ -94,8 +92,10 @@ export async function executeTurn(
       observer,
       calls: calls.recorder("reply"),
     };
+    const steps = [...run.steps];
     const save = async (event: StepEvent): Promise<boolean> => {
       if (event.type === "step_done") {
+        steps[event.index] = event.step;
         if (event.isLast) {
           lastStep = event;
           return true;
@@ -108,7 +108,9 @@ export async function executeTurn(
     const content = await takeSteps(runAssistant(run), save, observer);
     if (content === undefined) return { type: "lost" };
     const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
-    return await end({ state: "completed", reply });
+    const result = await end({ state: "completed", reply });
+    if (result.type === "ended") history.add(turn, steps);
+    return result;
   } catch (error) {
     if (error instanceof LeaseLost) return { type: "lost" };
     if (stop.aborted) {

@@ -158,7 +158,7 @@ export class TurnRunner {
         ),
     };
     // With the owner: nobody waits behind, or fills up, another's conversation.
-    const line = digest(request.turn.owner, request.turn.conversationId);
+    const line = JSON.stringify([request.turn.owner, request.turn.conversationId]);
     const waited = observer.waiting();
     const run = async () => {
       for (;;) {

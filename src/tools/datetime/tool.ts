@@ -34,11 +34,12 @@ export function datetimeTool(): Tool {
     timeoutMs: 1_000,
     async execute({ timezone }, context) {
       const now = nowIn(zoneNamed(timezone ?? context.timezone), context);
+      const datetime = isoWithOffset(now);
       return {
         timezone: now.timeZoneId,
-        datetime: isoWithOffset(now),
-        date: now.toPlainDate().toString(),
-        time: now.toPlainTime().toString({ smallestUnit: "minute" }),
+        datetime,
+        date: datetime.slice(0, 10),
+        time: datetime.slice(11, 16),
         weekday: weekdayOf(now),
         utc_offset: now.offset,
       };

@@ -31,28 +31,39 @@ export class BodyReader {
     const maxBytes =
       announced === undefined ? Math.min(this.#maxBytes, MAX_UNANNOUNCED_BYTES) : this.#maxBytes;
     if (announced !== undefined && Number(announced) > maxBytes) throw tooLarge(maxBytes);
+    // Since it was let in: nothing is going to be told of it any more.
+    if (request.destroyed) throw brokenOff();
     if (request.headers.expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
     let size = 0;
     let counted = 0;
+    // By events: an iterator over the request costs as much as all else that is done with it.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const take = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) return reject(tooLarge(maxBytes, maxBytes < this.#maxBytes));
+      const long = Math.max(0, size - SHORT_BYTES);
+      this.#totalBytes += long - counted;
+      counted = long;
+      if (this.#totalBytes > this.#maxTotalBytes) return reject(overloaded());
+      chunks.push(chunk);
+    };
+    const breakOff = (cause?: Error) => reject(brokenOff(cause));
+    request.on("data", take).on("end", resolve).on("error", breakOff).on("close", breakOff);
     try {
-      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > maxBytes) throw tooLarge(maxBytes, maxBytes < this.#maxBytes);
-        const long = Math.max(0, size - SHORT_BYTES);
-        this.#totalBytes += long - counted;
-        counted = long;
-        if (this.#totalBytes > this.#maxTotalBytes) throw overloaded();
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof AppError) throw error;
-      throw new AppError("canceled", "The request broke off before its body was complete.", { cause: error });
+      await promise;
     } finally {
       this.#totalBytes -= counted;
+      // What is left of a refused body is not read.
+      request.off("data", take).off("close", breakOff);
+      if (!request.complete) request.pause();
     }
     return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
   }
+}
+
+function brokenOff(cause?: Error): AppError {
+  return new AppError("canceled", "The request broke off before its body was complete.", { cause });
 }
 
 function tooLarge(maxBytes: number, announce = false): AppError {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Step } from "../../../../src/core/assistant/step.ts";
-import { estimateTokens, loadHistory } from "../../../../src/core/chat/history.ts";
+import { estimateTokens, History } from "../../../../src/core/chat/history.ts";
+import type { TurnRef } from "../../../../src/core/chat/turn.ts";
 import type { ModelMessage } from "../../../../src/core/model/language-model.ts";
 import { SqliteConversationStore } from "../../../../src/stores/sqlite/conversation-store.ts";
 import { toolStep } from "../../../support/assistant-run.ts";
@@ -41,7 +42,7 @@ const contents = (messages: readonly ModelMessage[]) => messages.map(({ content 
 
 describe("the history", () => {
   test("of a first turn is empty", async () => {
-    expect(await loadHistory(store, { conversationId: world.ids.next(), seq: 1 }, 1_000)).toEqual([]);
+    expect(await new History(store, 1_000).before({ conversationId: world.ids.next(), seq: 1 })).toEqual([]);
   });
 
   test("is what was said before, oldest first, with the tools' results", async () => {
@@ -49,7 +50,7 @@ describe("the history", () => {
       { question: "q1", answer: "a1" },
       { question: "q2", steps: [toolStep({ result: '"r"' }, { error: "no" })], answer: "a2" },
     );
-    expect(await loadHistory(store, ref, 1_000)).toEqual([
+    expect(await new History(store, 1_000).before(ref)).toEqual([
       { role: "user", content: "q1" },
       { role: "assistant", content: "a1", toolCalls: [] },
       { role: "user", content: "q2" },
@@ -72,7 +73,10 @@ describe("the history", () => {
       { question: "q1", answer: "a1" },
       { question: "q2", answer: "a2" },
     );
-    expect(contents(await loadHistory(store, { conversationId, seq: 2 }, 1_000))).toEqual(["q1", "a1"]);
+    expect(contents(await new History(store, 1_000).before({ conversationId, seq: 2 }))).toEqual([
+      "q1",
+      "a1",
+    ]);
   });
 
   test("has of a failed turn its user message and nothing half-done", async () => {
@@ -80,7 +84,7 @@ describe("the history", () => {
       { question: "q1", steps: [toolStep({ result: "1" }, {})] },
       { question: "q2", answer: "a2" },
     );
-    expect(contents(await loadHistory(store, ref, 1_000))).toEqual(["q1", "q2", "a2"]);
+    expect(contents(await new History(store, 1_000).before(ref))).toEqual(["q1", "q2", "a2"]);
   });
 
   test("has whole turns only: a turn that does not fit leaves out all before it too", async () => {
@@ -90,19 +94,19 @@ describe("the history", () => {
       { question: "q3", answer: "a3" },
     );
     const newest = 2 * estimateTokens({ role: "user", content: "q3" });
-    expect(contents(await loadHistory(store, ref, newest))).toEqual(["q3", "a3"]);
-    expect(await loadHistory(store, ref, newest - 1)).toEqual([]);
-    expect(contents(await loadHistory(store, ref, newest + 20))).toEqual(["q3", "a3"]);
+    expect(contents(await new History(store, newest).before(ref))).toEqual(["q3", "a3"]);
+    expect(await new History(store, newest - 1).before(ref)).toEqual([]);
+    expect(contents(await new History(store, newest + 20).before(ref))).toEqual(["q3", "a3"]);
   });
 
   test("goes back over more turns than are read at once, and reads no more than it needs", async () => {
     const said = Array.from({ length: 70 }, (_, index) => ({ question: `q${index}`, answer: `a${index}` }));
     const ref = await conversation(...said);
-    expect(contents(await loadHistory(store, ref, 100_000))).toEqual(
+    expect(contents(await new History(store, 100_000).before(ref))).toEqual(
       said.flatMap(({ question, answer }) => [question, answer]),
     );
     expect(store.count("listTurns")).toBe(3);
-    expect(contents(await loadHistory(store, ref, 40 * 10))).toEqual(
+    expect(contents(await new History(store, 40 * 10).before(ref))).toEqual(
       said.slice(-40).flatMap(({ question, answer }) => [question, answer]),
     );
     expect(store.count("listTurns")).toBe(5);
@@ -123,8 +127,8 @@ describe("the history", () => {
       fc.nat(300),
       async (said, budget) => {
         const ref = await conversation(...said);
-        const all = await loadHistory(store, ref, Number.MAX_SAFE_INTEGER);
-        const history = await loadHistory(store, ref, budget);
+        const all = await new History(store, Number.MAX_SAFE_INTEGER).before(ref);
+        const history = await new History(store, budget).before(ref);
         const tokens = history.reduce((sum, message) => sum + estimateTokens(message), 0);
         expect(tokens).toBeLessThanOrEqual(budget);
         expect(history).toEqual(history.length === 0 ? [] : all.slice(-history.length));
@@ -136,6 +140,66 @@ describe("the history", () => {
       },
     );
     await fc.assert(check, { numRuns: 40 });
+  });
+});
+
+describe("conversations that are kept in memory", () => {
+  /** The next turn of a conversation, run by whoever has this history; false: it fails. */
+  async function run(history: History, conversationId: string, answer: string | false) {
+    const turn = await beginStored(world, store, { conversationId, content: `to ${answer}` });
+    const before = await history.before(turn);
+    expect(before).toEqual(await new History(store, 60).before(turn));
+    const steps = [toolStep({ result: "1" }), wordStep(String(answer))];
+    await saveSteps(store, turn, steps);
+    await endStored(world, store, turn, answer === false ? undefined : answer);
+    if (answer !== false) history.add(turn, steps);
+  }
+
+  test("are not read again", async () => {
+    const history = new History(store, 1_000);
+    const conversationId = world.ids.next();
+    const turn = await beginStored(world, store, { conversationId, content: "q1" });
+    await history.before(turn);
+    const steps = [wordStep("a1")];
+    await saveSteps(store, turn, steps);
+    await endStored(world, store, turn, "a1");
+    history.add(turn, steps);
+    const reads = store.count("listTurns");
+    expect(contents(await history.before({ conversationId, seq: 2 }))).toEqual(["q1", "a1"]);
+    expect(store.count("listTurns")).toBe(reads);
+  });
+
+  test("are as they are stored, whichever process ran their turns, and how often", async () => {
+    const turn = fc.record({
+      process: fc.nat(1),
+      answer: fc.oneof(fc.constant(false as const), fc.string()),
+    });
+    const check = fc.asyncProperty(fc.array(turn, { maxLength: 12 }), async (turns) => {
+      const histories = [new History(store, 60), new History(store, 60)] as const;
+      const conversationId = world.ids.next();
+      for (const { process, answer } of turns) {
+        await run(histories[process as 0 | 1], conversationId, answer);
+      }
+    });
+    await fc.assert(check, { numRuns: 40 });
+  });
+
+  test("make room for others when there are too many, those used longest ago first", async () => {
+    const refs: TurnRef[] = [];
+    for (const name of ["one", "two", "three"])
+      refs.push(await conversation({ question: name, answer: "a" }));
+    const history = new History(store, 1_000, 5_000);
+    const readsFor = async (index: number) => {
+      const before = store.count("listTurns");
+      await history.before(refs[index] ?? { conversationId: "", seq: 0 });
+      return store.count("listTurns") - before;
+    };
+    expect(await readsFor(0)).toBe(1);
+    expect(await readsFor(1)).toBe(1);
+    expect(await readsFor(0)).toBe(0);
+    expect(await readsFor(2)).toBe(1);
+    expect(await readsFor(0)).toBe(0);
+    expect(await readsFor(1)).toBe(1);
   });
 });
 

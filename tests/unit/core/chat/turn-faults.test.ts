@@ -121,9 +121,8 @@ describe("endTurn", () => {
 
 describe("reading", () => {
   test("of the history that fails ends the turn as failed", async () => {
-    const model = new ScriptedModel(says("Hi"), says("Again"));
-    const server = world.process(model);
-    const { conversationId } = await server.start("Hello");
+    const { conversationId } = await world.process(new ScriptedModel(says("Hi"))).start("Hello");
+    const server = world.process(new ScriptedModel(says("Again")));
     server.store.plan("listTurns", fails);
     await expect(server.continue("More", { conversationId, key: "k" })).rejects.toMatchObject(DOWN);
     expect((await server.continue("More", { conversationId, key: "k" })).reply).toBe("Again");

@@ -1,5 +1,11 @@
 import type { Writable } from "node:stream";
-import { type Level, type LoggerOptions, type Logger as PinoLogger, pino } from "pino";
+import {
+  type DestinationStream,
+  type Level,
+  type LoggerOptions,
+  type Logger as PinoLogger,
+  pino,
+} from "pino";
 import pretty, { type PrettyOptions } from "pino-pretty";
 import { LOG_FIELDS, type LogFields, type Logger } from "../core/logger.ts";
 import { errorFields } from "./error-fields.ts";
@@ -26,6 +32,9 @@ const PRETTY: PrettyOptions = {
   translateTime: "SYS:HH:MM:ss",
   messageFormat: "{if worker}[{worker}] {end}{msg}",
 };
+/** How long a line may wait for others to be written with, in milliseconds, and how many bytes may wait. */
+const GATHERING = { ms: 20, bytes: 8_192 };
+const STDOUT = 1;
 const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id"]);
 
 /**
@@ -45,8 +54,28 @@ export function createLogger(
     ...(faults && { hooks: reportTo(faults) }),
   };
   return new FieldLogger(
-    terminal ? pino(options, pretty({ ...PRETTY, destination: out ?? 1 })) : pino(options, out),
+    terminal
+      ? pino(options, pretty({ ...PRETTY, destination: out ?? STDOUT }))
+      : pino(options, out ?? gatheredOutput()),
   );
+}
+
+/** Standard output, where lines that come close together are written together: a write costs more than a line. */
+function gatheredOutput(): DestinationStream {
+  const output = pino.destination({ dest: STDOUT, sync: false, minLength: GATHERING.bytes });
+  let waiting = false;
+  const flush = () => {
+    waiting = false;
+    output.flush();
+  };
+  return {
+    write(line) {
+      output.write(line);
+      if (waiting) return;
+      waiting = true;
+      setTimeout(flush, GATHERING.ms).unref();
+    },
+  };
 }
 
 /** Adds fields to the lines of another log. Pino's own children cost as much as the lines themselves. */

@@ -48,7 +48,9 @@ export class BodyReader {
       if (this.#totalBytes > this.#maxTotalBytes) return reject(overloaded());
       chunks.push(chunk);
     };
-    const breakOff = (cause?: Error) => reject(brokenOff(cause));
+    const breakOff = (cause?: Error) => {
+      if (!request.complete) reject(brokenOff(cause));
+    };
     request.on("data", take).on("end", resolve).on("error", breakOff).on("close", breakOff);
     try {
       await promise;

@@ -1,9 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 
+type Connection = IncomingMessage["socket"];
+
 /** Tells which address a request comes from. */
 export class ClientAddresses {
   readonly #proxies = new BlockList();
+  /** Of connections whose requests name no other. */
+  readonly #bySocket = new WeakMap<Connection, string>();
   readonly #onUntrusted: () => void;
 
   /**
@@ -24,19 +28,21 @@ export class ClientAddresses {
    * X-Forwarded-For anyone may have written. The addresses of one IPv6 network of 64 bits count as
    * one, since a single machine has them all (RFC 6177).
    */
-  of(request: IncomingMessage): string {
-    return network(this.#nearestUntrusted(request));
+  of({ socket, headers }: IncomingMessage): string {
+    const forwarded = headers["x-forwarded-for"];
+    if (forwarded !== undefined) return network(this.#nearestUntrusted(socket, String(forwarded)));
+    const known = this.#bySocket.get(socket) ?? network(plain(socket.remoteAddress ?? ""));
+    this.#bySocket.set(socket, known);
+    return known;
   }
 
-  #nearestUntrusted({ socket, headers }: IncomingMessage): string {
+  #nearestUntrusted(socket: Connection, forwarded: string): string {
     let nearest = plain(socket.remoteAddress ?? "");
-    const forwarded = headers["x-forwarded-for"];
-    if (forwarded === undefined) return nearest;
     if (!this.#trusts(nearest)) {
       this.#onUntrusted();
       return nearest;
     }
-    for (const hop of String(forwarded).split(",").reverse()) {
+    for (const hop of forwarded.split(",").reverse()) {
       const address = plain(hop.trim());
       if (isIP(address) === 0) return nearest;
       nearest = address;

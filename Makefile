@@ -32,8 +32,8 @@ $(PEERS): bench/package.json bench/package-lock.json
 	@echo "Installing what Parley is measured beside (the first time takes about half a minute) ..."
 	@cd bench && npm ci --no-audit --no-fund || echo "They can't be installed; Parley is measured without them."
 
-$(BUILT): $(SOURCES) $(GENERATED) scripts/build.mjs tsconfig.json
-	@node scripts/build.mjs
+$(BUILT): $(SOURCES) $(GENERATED) tsconfig.json
+	@node scripts/build.ts
 
 ##@ Run
 .PHONY: run

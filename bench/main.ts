@@ -38,7 +38,7 @@ const SCENARIOS: Partial<
     ["Slow provider", measureSlowProvider],
     ["Chunks", measureChunks],
     ["Longer conversations", (bench) => measureLength(bench, [10, 100, 1_000, 10_000])],
-    ["Logs and traces", measureObservability],
+    ["Observing", measureObservability],
     ["Start", measureStartUp],
   ],
   quick: [["Requests", measureRpc]],
@@ -113,7 +113,7 @@ async function measureAll(options: Options, args: readonly string[]): Promise<vo
 }
 
 async function comparePairsAndPrint(options: Options): Promise<void> {
-  const variants = options.variants.map(parseVariant);
+  const variants = await Promise.all(options.variants.map(parseVariant));
   const { production, effort } = options;
   const { callers, rounds, roundMs } = effort;
   const comparisons = await withBench(options, async (bench) => {

@@ -8,7 +8,8 @@ What
   --quick            the main comparison alone, in about a minute; results/quick.*
   --smoke            a moment of it without the peers: shows that the harness works, measures nothing
   --ab VARIANT       this build beside another, in interleaved rounds of a turn; may be repeated. VARIANT is the
-                     dist folder of another build, NAME=VALUE, or several of them with spaces between
+                     dist folder of another build, NAME=VALUE, several of them with spaces between, or
+                     "unobserved": without metrics, logs and ledger
   --profile          a CPU profile of the server at 32 callers
   --calls            what a call of a model costs, by Parley's provider, the SDK and bare undici
   --soak             many turns: memory as they go by, and what a turn costs beside so many conversations

@@ -1,4 +1,16 @@
-import { AI_SDK, DRIVER_LOOP, ECHO, EMBEDDED, FLOOR, MASTRA, PARLEY, PRODUCTION } from "./names.ts";
+import {
+  AI_SDK,
+  AS_IT_IS,
+  DRIVER_LOOP,
+  ECHO,
+  EMBEDDED,
+  FLOOR,
+  MASTRA,
+  PARLEY,
+  PRODUCTION,
+  TRACED,
+  UNOBSERVED,
+} from "./names.ts";
 import type { Comparison, Results, Series } from "./results.ts";
 import { spread } from "./statistics.ts";
 import { number, ratioOf } from "./tables.ts";
@@ -36,6 +48,16 @@ export function goals(results: Results): Goal[] {
       "Provider of 50 ms, p99 over the floor's",
       1.1,
       share(comparison("slow-provider"), PARLEY, FLOOR, "p99"),
+    ),
+    atMost(
+      "Metrics, logs and ledger, CPU over a turn's without them",
+      1.05,
+      share(comparison("observability"), AS_IT_IS, UNOBSERVED, "cpuUs"),
+    ),
+    atMost(
+      "Traces, CPU over a turn's without them",
+      1.15,
+      share(comparison("observability"), TRACED, AS_IT_IS, "cpuUs"),
     ),
     atMost("Turns acknowledged and missing", 0, missing(results)),
     atMost("Memory at rest, MB", 120, figure(results, "start-up", "Parley's memory at rest")),

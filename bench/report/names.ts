@@ -7,4 +7,7 @@ export const PRODUCTION = "Parley, MongoDB + Redis";
 export const BARE_CALL = "bare undici";
 export const DRIVER_LOOP = "MongoDB driver loop";
 export const AI_SDK = "AI SDK";
+export const UNOBSERVED = "without metrics, logs and ledger";
+export const TRACED = "with traces";
+export const AS_IT_IS = "as it is";
 export const MASTRA = "Mastra + libSQL";

@@ -4,7 +4,9 @@ import { parley } from "../contestants/parley.ts";
 import { startStores } from "../contestants/stores.ts";
 import { type Bench, Servers } from "../harness/bench.ts";
 import { type Contestant, interleave, warmUp } from "../harness/measure.ts";
+import { AS_IT_IS, UNOBSERVED } from "../report/names.ts";
 import type { Comparison, Sample } from "../report/results.ts";
+import { buildUnobserved } from "../unobserved/build.ts";
 import { CONVERSATIONS } from "./turns.ts";
 
 /** A Parley that differs from the one here: another build, other settings, or both. */
@@ -14,12 +16,18 @@ export interface Variant {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** This Parley, built without what observes it. */
+export async function unobservedVariant(): Promise<Variant> {
+  return { name: UNOBSERVED, dist: await buildUnobserved(), env: { LOG_LEVEL: "silent" } };
+}
+
 /**
- * Understands `../other/dist`, `NAME=VALUE`, or several of them with spaces between.
+ * Understands `unobserved`, `../other/dist`, `NAME=VALUE`, or several of the last two with spaces between.
  *
  * @throws Error that says what is wrong.
  */
-export function parseVariant(text: string): Variant {
+export async function parseVariant(text: string): Promise<Variant> {
+  if (text === "unobserved") return unobservedVariant();
   const words = text.split(/\s+/).filter(Boolean);
   const settings = words.filter((word) => /^[A-Z][A-Z0-9_]*=/.test(word));
   const folders = words.filter((word) => !settings.includes(word));
@@ -38,9 +46,6 @@ export function parseVariant(text: string): Variant {
   return { name: words.join(" "), dist, env: Object.fromEntries(env) };
 }
 
-/** The Parley that is compared with the variants. */
-const HERE = "as it is";
-
 export interface Pairs {
   readonly callers: number;
   /** In all. */
@@ -58,7 +63,7 @@ export async function comparePairs(
   variants: readonly Variant[],
   { callers, rounds, roundMs, starts, production }: Pairs,
 ): Promise<Comparison> {
-  const all: Variant[] = [{ name: HERE, dist: bench.dist, env: {} }, ...variants];
+  const all: Variant[] = [{ name: AS_IT_IS, dist: bench.dist, env: {} }, ...variants];
   const samples = new Map(all.map(({ name }): [string, Sample[]] => [name, []]));
   await using storeServers = new Servers(bench);
   const stores = production ? await startStores(bench, storeServers) : undefined;
@@ -83,5 +88,5 @@ export async function comparePairs(
     }
   }
   const series = all.map(({ name }) => ({ contestant: name, samples: samples.get(name) ?? [] }));
-  return { title: `${callers} callers`, callers, unit: "turns", series, base: HERE };
+  return { title: `${callers} callers`, callers, unit: "turns", series, base: AS_IT_IS };
 }

@@ -86,7 +86,7 @@ export async function measureTurns(
   const section: Section = {
     id: "turns",
     title: "A turn with a tool",
-    text: `Two model calls and one tool call. The floor is a bare node:http and undici loop without storage; the peers are servers of 20 lines that keep nothing, but for Mastra, which keeps the messages in libSQL. Parley writes each step durably (SQLite with synchronous FULL; MongoDB with majority and journal) and logs each request; its conversations have ${TURNS_A_CONVERSATION} turns, whose history it sends, and a title that it asks the model for; it reads the model's answers as a stream, which the others here do not; rate limits are off. Portkey's gateway passes on the turn's two model calls. The driver loop only writes what a turn writes, four times, to the same MongoDB.`,
+    text: `Two model calls and one tool call. The floor is a bare node:http and undici loop without storage; the peers are servers of 20 lines that keep nothing, but for Mastra, which keeps the messages in libSQL. Parley writes each step durably (SQLite, synced before anything is answered; MongoDB with majority and journal) and logs each request; its conversations have ${TURNS_A_CONVERSATION} turns, whose history it sends, and a title that it asks the model for; it reads the model's answers as a stream, which the others here do not; rate limits are off. Portkey's gateway passes on the turn's two model calls. The driver loop only writes what a turn writes, four times, to the same MongoDB.`,
     comparisons,
     figures: driverOverhead(comparisons),
   };

@@ -75,6 +75,15 @@ export function invalidArgument(argument: string, problem: string): AppError {
   return new AppError("invalid_argument", `${argument} ${problem}`, { meta: { argument } });
 }
 
+/** The store of conversations has failed, and may work again by itself. */
+export function storeUnavailable(cause: unknown): AppError {
+  return new AppError(
+    "unavailable",
+    "The conversation store can't be used right now. Try again in a moment; the server's log says why.",
+    { cause },
+  );
+}
+
 /**
  * Any thrown value as an AppError. What is not one already becomes `internal` with a fixed text:
  * the text of an unknown error may hold anything and stays in the log.

@@ -90,7 +90,8 @@ export class ChatWorld {
   }
 
   database(): SqliteDatabase {
-    const database = new SqliteDatabase(this.#path);
+    // Time is injected here, and the disk would take its own.
+    const database = new SqliteDatabase(this.#path, { fileSync: (_fd, done) => done(null) });
     this.#opened.push(database);
     return database;
   }

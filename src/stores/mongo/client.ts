@@ -10,7 +10,7 @@ import {
   type OptionalUnlessRequiredId,
   ReadConcern,
 } from "mongodb";
-import { AppError } from "../../core/errors.ts";
+import { storeUnavailable } from "../../core/errors.ts";
 import { Heartbeats } from "./heartbeats.ts";
 
 export interface MongoOptions extends Pick<MongoClientOptions, "maxPoolSize" | "monitorCommands"> {
@@ -77,7 +77,7 @@ export class MongoDatabase {
     const { promise: timedOut, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const error = new Error(`MongoDB did not answer within ${this.#timeoutMs} ms`);
-      reject(unavailable(error));
+      reject(storeUnavailable(error));
       timeout.abort(error);
     }, this.#timeoutMs);
     let outcome: Promise<T> | undefined;
@@ -106,7 +106,7 @@ export class MongoDatabase {
 
   /** The driver connects by itself too, but after one failure to do so never again. */
   async #connected(): Promise<void> {
-    if (this.#closed) throw unavailable(new Error("The MongoDB client is closed"));
+    if (this.#closed) throw storeUnavailable(new Error("The MongoDB client is closed"));
     if (this.#heartbeats.stuck) {
       this.#disconnecting ??= this.#disconnect().finally(() => {
         this.#disconnecting = undefined;
@@ -195,16 +195,8 @@ export async function insert<T extends { _id: string }>(
 
 /** A write that the schema forbids is a bug of ours; all else is a store that can't serve now. */
 function storeError(error: unknown): unknown {
-  if (error instanceof MongoError && !REFUSED.has(error.code)) return unavailable(error);
-  return error instanceof Error && isSocketError(error) ? unavailable(error) : error;
-}
-
-function unavailable(cause: Error): AppError {
-  return new AppError(
-    "unavailable",
-    "The conversation store can't be used right now. Try again in a moment; the server's log says why.",
-    { cause },
-  );
+  if (error instanceof MongoError && !REFUSED.has(error.code)) return storeUnavailable(error);
+  return error instanceof Error && isSocketError(error) ? storeUnavailable(error) : error;
 }
 
 function newClient(uri: string, options: MongoClientOptions): MongoClient {

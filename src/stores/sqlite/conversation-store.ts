@@ -154,7 +154,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
-    return this.#database.run((sql) => {
+    return this.#database.read((sql) => {
       const rows = sql(
         `${SELECT_TURN} WHERE state = 'running' AND lease_expires_at <= ? ORDER BY lease_expires_at LIMIT ?`,
       ).all(now, limit) as unknown as TurnRow[];
@@ -171,21 +171,21 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
-    return this.#database.run((sql) => {
+    return this.#database.read((sql) => {
       const rows = sql(LIST_TURNS).all(conversationId, fromSeq, toSeq) as unknown as TurnRow[];
       return rows.map(toTurn);
     });
   }
 
   async findConversation(owner: string, id: Id): Promise<Conversation | undefined> {
-    return this.#database.run((sql) => {
+    return this.#database.read((sql) => {
       const row = conversationRow(sql, owner, id);
       return row && toConversation(row);
     });
   }
 
   async listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
-    return this.#database.run((sql) => {
+    return this.#database.read((sql) => {
       const rows = sql(
         `SELECT * FROM conversations WHERE owner = :owner AND (created_at, id) < (:createdAt, :id)
            ORDER BY created_at DESC, id DESC LIMIT :limit`,
@@ -209,15 +209,15 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async ping(): Promise<void> {
-    this.#database.run((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
+    await this.#database.read((sql) => sql("SELECT 1 FROM conversations LIMIT 1").get());
   }
 
   #update(text: string, values: Values): Promise<boolean> {
     return this.#database.write((sql) => sql(text).run(values).changes > 0);
   }
 
-  #turn(text: string, values: Values): Turn | undefined {
-    return this.#database.run((sql) => {
+  #turn(text: string, values: Values): Promise<Turn | undefined> {
+    return this.#database.read((sql) => {
       const row = sql(text).get(values);
       return row && toTurn(row as unknown as TurnRow);
     });

@@ -1,7 +1,8 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { AppError } from "../../core/errors.ts";
+import { storeUnavailable } from "../../core/errors.ts";
+import { type FileSync, WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How long a write waits for another process's, in milliseconds; the whole process waits with it. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -31,11 +32,26 @@ interface Write {
   readonly fail: (error: unknown) => void;
 }
 
-/** The embedded database: one file, durable through a power cut once a write returns. */
+export interface SqliteOptions {
+  /** How long a write waits for another process's, in milliseconds. */
+  readonly busyTimeoutMs?: number;
+  /** See {@link WriteAheadLog}. */
+  readonly fileSync?: FileSync;
+}
+
+/**
+ * The embedded database: one file. What a write has resolved with, or a read has found, is durable through
+ * a power cut.
+ */
 export class SqliteDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #busyTimeoutMs: number;
+  readonly #fileSync: FileSync | undefined;
+  /** Set once commits are made durable here, and no more by SQLite itself. */
+  #log: WriteAheadLog | undefined;
+  /** The last state that other connections made which is known to be durable: see {@link read}. */
+  #durableVersion: unknown;
   /** Whether a write waits for those of other processes. */
   #patient = true;
   #waiting: Write[] = [];
@@ -54,14 +70,15 @@ export class SqliteDatabase {
    */
   constructor(
     readonly path: string,
-    { busyTimeoutMs = BUSY_TIMEOUT_MS } = {},
+    { busyTimeoutMs = BUSY_TIMEOUT_MS, fileSync }: SqliteOptions = {},
   ) {
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#fileSync = fileSync;
     refuseDamaged(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
-      // In WAL mode only FULL syncs each commit (sqlite.org/pragma.html#pragma_synchronous).
+      // In WAL mode only FULL syncs each commit.
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -70,6 +87,28 @@ export class SqliteDatabase {
         { cause: error },
       );
     }
+  }
+
+  /**
+   * Runs `work`, which reads. What it found is durable when this resolves, whoever wrote it.
+   *
+   * @throws what `work` throws; AppError `unavailable` when SQLite fails.
+   */
+  async read<T>(work: (sql: Sql) => T): Promise<T> {
+    const found = this.run(work);
+    try {
+      const log = this.#ownLog();
+      // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
+      const version = this.#sql("PRAGMA data_version").get()?.data_version;
+      if (version === this.#durableVersion) await log.settled();
+      else {
+        await log.sync();
+        this.#durableVersion = version;
+      }
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+    return found;
   }
 
   /** Runs `work` on the database. @throws AppError `unavailable` when SQLite fails. */
@@ -82,9 +121,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs `work`: all of it is durable when this resolves, or none of it. It shares a commit, whose sync of
-   * the disk costs more than all else, with the other writes that are asked for before the event loop comes
-   * round.
+   * Runs `work`: all of it is durable when this resolves, or none of it. It shares a commit with the other
+   * writes that are asked for before the event loop comes round, and the sync of the disk, which costs more
+   * than all else, with those that are committed while the last one is under way.
    *
    * @throws what `work` throws; AppError `unavailable` when SQLite fails.
    */
@@ -104,12 +143,30 @@ export class SqliteDatabase {
     this.#waiting = this.#waiting.slice(MAX_GROUP);
     if (this.#waiting.length > 0) setImmediate(() => this.#commitGroup());
     if (group.length === 0) return;
-    try {
-      const settled = this.transaction((sql) => group.map((write) => this.#makeOne(sql, write)));
-      for (const settle of settled) settle();
-    } catch (error) {
+    const failAll = (error: unknown) => {
       for (const { fail } of group) fail(error);
+    };
+    try {
+      const log = this.#ownLog();
+      const settled = this.#inTransaction((sql) => group.map((write) => this.#makeOne(sql, write)));
+      log.sync().then(
+        () => {
+          for (const settle of settled) settle();
+        },
+        (error) => failAll(storeUnavailable(error)),
+      );
+    } catch (error) {
+      failAll(error);
     }
+  }
+
+  #ownLog(): WriteAheadLog {
+    if (this.#log) return this.#log;
+    // In WAL mode NORMAL leaves the syncs of commits out (sqlite.org/pragma.html#pragma_synchronous). What
+    // was committed before was synced by SQLite.
+    this.#db.exec("PRAGMA synchronous = NORMAL");
+    this.#log = new WriteAheadLog(this.path, this.#fileSync);
+    return this.#log;
   }
 
   /** Makes one write of a transaction; one that fails leaves the others as they are. */
@@ -130,6 +187,12 @@ export class SqliteDatabase {
 
   /** Runs `work` as one write transaction: all of it is durable when this returns, or none of it. */
   transaction<T>(work: (sql: Sql) => T): T {
+    const result = this.#inTransaction(work);
+    this.#log?.syncNow();
+    return result;
+  }
+
+  #inTransaction<T>(work: (sql: Sql) => T): T {
     return this.run((sql) => {
       this.#begin();
       try {
@@ -170,7 +233,11 @@ export class SqliteDatabase {
 
   close(): void {
     while (this.#waiting.length > 0) this.#commitGroup();
-    this.#db.close();
+    try {
+      this.#log?.close();
+    } finally {
+      this.#db.close();
+    }
   }
 }
 
@@ -233,9 +300,5 @@ function primary(errcode = 0): number {
 function storeError(error: unknown): unknown {
   const { code, errcode = 0 } = error as SqliteError;
   if (code !== "ERR_SQLITE_ERROR" || primary(errcode) === SQLITE_CONSTRAINT) return error;
-  return new AppError(
-    "unavailable",
-    "The conversation store can't be used right now. Try again in a moment; the server's log says why.",
-    { cause: error },
-  );
+  return storeUnavailable(error);
 }

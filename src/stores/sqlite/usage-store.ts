@@ -47,7 +47,7 @@ export class SqliteUsageStore implements UsageStore {
     const text = `SELECT ${columns.join(", ")} FROM usage_hours
       WHERE principal = :principal AND hour >= :from AND hour < :to ${conditions.join(" ")}
       ${groups.size > 0 ? `GROUP BY ${[...groups.values()].join(", ")}` : ""}`;
-    return this.#database.run((sql) => {
+    return this.#database.read((sql) => {
       const rows = sql(text).all({ principal, from, to, ...Object.fromEntries(filters) });
       // Without groups there is a row also when there is nothing to sum up.
       const found = rows.filter(({ calls }) => Number(calls) > 0);

@@ -21,15 +21,15 @@ describe("what a benchmark can be asked", () => {
     expect(() => parseOptions(args)).toThrow(message);
   });
 
-  test("another Parley is a build, a setting, or both", () => {
-    expect(parseVariant("LOG_LEVEL=silent  TURN_LEASE_SECONDS=5")).toEqual({
+  test("another Parley is a build, a setting, or both", async () => {
+    expect(await parseVariant("LOG_LEVEL=silent  TURN_LEASE_SECONDS=5")).toEqual({
       name: "LOG_LEVEL=silent TURN_LEASE_SECONDS=5",
       dist: undefined,
       env: { LOG_LEVEL: "silent", TURN_LEASE_SECONDS: "5" },
     });
-    expect(() => parseVariant("nowhere/dist LOG_LEVEL=silent")).toThrow(
+    await expect(parseVariant("nowhere/dist LOG_LEVEL=silent")).rejects.toThrow(
       /There is no build in .*nowhere\/dist/,
     );
-    expect(() => parseVariant(" ")).toThrow(/should be the folder of another build/);
+    await expect(parseVariant(" ")).rejects.toThrow(/should be the folder of another build/);
   });
 });

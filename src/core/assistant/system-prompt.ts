@@ -1,28 +1,52 @@
 import type { UserLocale } from "../context.ts";
 
-/** How time zones name days; making a format costs more than the rest of a prompt. */
-const formats = new Map<string, { date: Intl.DateTimeFormat; weekday: Intl.DateTimeFormat }>();
-const MAX_FORMATS = 1_000;
+interface Day {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly weekday: string;
+}
 
-function formatsOf(timeZone: string) {
-  const known = formats.get(timeZone);
-  if (known) return known;
+/** What day it is in a time zone, and the formats that tell: both cost more than the rest of a prompt. */
+interface Zone {
+  readonly date: Intl.DateTimeFormat;
+  readonly weekday: Intl.DateTimeFormat;
+  /** Since the Unix epoch: no zone's day begins within one. */
+  minute: number;
+  day: Day;
+}
+
+const zones = new Map<string, Zone>();
+const MAX_ZONES = 1_000;
+
+function dayIn(timeZone: string, now: number): Day {
+  const zone = zones.get(timeZone) ?? addZone(timeZone);
+  const minute = Math.floor(now / 60_000);
+  if (zone.minute !== minute) {
+    zone.minute = minute;
+    zone.day = { date: zone.date.format(now), weekday: zone.weekday.format(now) };
+  }
+  return zone.day;
+}
+
+function addZone(timeZone: string): Zone {
   // There are fewer zones than that, but for the ways to write offsets.
-  if (formats.size >= MAX_FORMATS) formats.clear();
-  const made = {
+  if (zones.size >= MAX_ZONES) zones.clear();
+  const zone: Zone = {
     date: new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }),
     weekday: new Intl.DateTimeFormat("en", { timeZone, weekday: "long" }),
+    minute: Number.NaN,
+    day: { date: "", weekday: "" },
   };
-  formats.set(timeZone, made);
-  return made;
+  zones.set(timeZone, zone);
+  return zone;
 }
 
 /** Tells the model who it is, what day it is for the user, and how to use its tools. */
 export function systemPrompt(now: number, { timezone, locale }: UserLocale): string {
-  const { date, weekday } = formatsOf(timezone);
+  const { date, weekday } = dayIn(timezone, now);
   return `You are Parley, a helpful, accurate assistant.
 
-Current date: ${date.format(now)} (${weekday.format(now)})
+Current date: ${date} (${weekday})
 Time zone: ${timezone}
 Locale: ${locale}
 

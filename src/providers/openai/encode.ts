@@ -27,32 +27,24 @@ export function encode(
   { messages, tools }: ModelRequest,
   { model, baseUrl, maxOutputTokens }: EncodeOptions,
 ): string {
-  const request: Omit<OpenAI.ChatCompletionCreateParamsStreaming, "messages" | "tools"> = {
+  const request: OpenAI.ChatCompletionCreateParamsStreaming = {
     model,
+    messages: messages.map(encodeMessage),
     stream: true,
     stream_options: { include_usage: true },
     ...(maxOutputTokens !== undefined && { [maxTokensField(baseUrl)]: maxOutputTokens }),
   };
-  const head = JSON.stringify(request).slice(0, -1);
+  const text = JSON.stringify(request);
   // Some servers reject an empty list.
-  const toolsField = tools.length === 0 ? "" : `,"tools":${toolsText(tools)}`;
-  return `${head},"messages":[${messages.map(messageText).join(",")}]${toolsField}}`;
+  return tools.length === 0 ? text : `${text.slice(0, -1)},"tools":${encodeTools(tools)}}`;
 }
 
-const messageTexts = new WeakMap<ModelMessage, string>();
-const toolsTexts = new WeakMap<readonly ToolDefinition[], string>();
+const encodedTools = new WeakMap<readonly ToolDefinition[], string>();
 
-/** A message is sent again with all that follow it, and encoded once. */
-function messageText(message: ModelMessage): string {
-  const text = messageTexts.get(message) ?? JSON.stringify(encodeMessage(message));
-  messageTexts.set(message, text);
-  return text;
-}
-
-/** Most of a request's text, and the same in all of them. */
-function toolsText(tools: readonly ToolDefinition[]): string {
-  const text = toolsTexts.get(tools) ?? JSON.stringify(tools.map(encodeTool));
-  toolsTexts.set(tools, text);
+/** Most of a request's text, and the same in all of them: made once. */
+function encodeTools(tools: readonly ToolDefinition[]): string {
+  const text = encodedTools.get(tools) ?? JSON.stringify(tools.map(encodeTool));
+  encodedTools.set(tools, text);
   return text;
 }
 

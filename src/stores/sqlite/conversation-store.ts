@@ -186,12 +186,12 @@ export class SqliteConversationStore implements ConversationStore {
 
   async listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
     return this.#database.read((sql) => {
+      // The limit is in the text: SQLite plans a query anew each time that one is bound to it.
       const rows = sql(
         `SELECT * FROM conversations WHERE owner = :owner AND (created_at, id) < (:createdAt, :id)
-           ORDER BY created_at DESC, id DESC LIMIT :limit`,
+           ORDER BY created_at DESC, id DESC LIMIT ${limit}`,
       ).all({
         owner,
-        limit,
         createdAt: after?.createdAt ?? Number.MAX_SAFE_INTEGER,
         id: after?.id ?? "",
       }) as unknown as ConversationRow[];

@@ -16,6 +16,7 @@ import {
   usageKey,
 } from "../../core/ledger/usage-sums.ts";
 import type { Sql } from "./database.ts";
+import type { TurnRequestColumn } from "./rows.ts";
 
 // A running turn keeps its calls in its own row, as a log: one line of JSON each time that something is
 // said of a call. So a write of the turn takes them along for next to nothing. They become rows of the
@@ -92,14 +93,12 @@ export interface CallsRow {
   id: string;
   conversation_id: string;
   owner: string;
-  platform: string | null;
-  user_id: string | null;
+  request: string;
   calls: string;
 }
 
 export const SELECT_CALLS = `
-  SELECT turns.rowid, turns.id, conversations.id AS conversation_id, turns.owner,
-    request ->> '$.platform' AS platform, request ->> '$.userId' AS user_id, calls
+  SELECT turns.rowid, turns.id, conversations.id AS conversation_id, turns.owner, request, calls
   FROM turns JOIN conversations ON conversations.rowid = turns.conversation`;
 
 /** What a running turn holds of its calls. */
@@ -131,10 +130,11 @@ export function enterCalls(sql: Sql, turn: CallsRow, calls: readonly ModelCall[]
 }
 
 function originOf(turn: CallsRow): CallOrigin {
+  const { platform, userId } = JSON.parse(turn.request) as TurnRequestColumn;
   return {
     principal: turn.owner,
-    platform: turn.platform ?? undefined,
-    userId: turn.user_id ?? undefined,
+    platform,
+    userId,
     conversationId: turn.conversation_id,
     turnId: turn.id,
   };

@@ -5,6 +5,8 @@ import type { ConversationStore } from "./conversation-store.ts";
 import type { Turn, TurnBase, TurnRef } from "./turn.ts";
 
 const TURNS_PER_READ = 32;
+/** Of UTF-8. */
+const BYTES_PER_TOKEN = 4;
 /** Of all conversations together, in bytes. */
 const MAX_KEPT = 8 * 1_048_576;
 /** Of a turn in memory, in bytes, beside its text. */
@@ -136,8 +138,6 @@ function userMessage({ user }: TurnBase): ModelMessage {
 function tokensOf(messages: readonly ModelMessage[]): number {
   return messages.reduce((sum, message) => sum + estimateTokens(message), 0);
 }
-
-const BYTES_PER_TOKEN = 4;
 
 /**
  * A token for every four bytes of UTF-8, and four for a message's frame: near enough for a budget

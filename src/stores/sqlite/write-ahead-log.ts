@@ -51,6 +51,9 @@ export class WriteAheadLog {
     this.#isClosed = true;
     try {
       if (!this.#failure) fdatasyncSync(this.#fd);
+    } catch (error) {
+      this.#failure = error as Error;
+      throw error;
     } finally {
       if (!this.#current) closeSync(this.#fd);
     }
@@ -74,13 +77,15 @@ export class WriteAheadLog {
   }
 }
 
-/** So that a file that is new in it is found again, where folders can be synced. */
+/** So that a file that is new in it is found again. Where a folder can't be synced, SQLite does not mind either. */
 function syncFolder(path: string): void {
-  if (process.platform === "win32") return;
-  const fd = openSync(path, "r");
+  let fd: number | undefined;
   try {
+    fd = openSync(path, "r");
     fsyncSync(fd);
+  } catch {
+    // Such as on Windows.
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }

@@ -49,7 +49,7 @@ export class BodyReader {
       chunks.push(chunk);
     };
     const breakOff = (cause?: Error) => {
-      if (!request.complete) reject(brokenOff(cause));
+      if (!request.readableEnded) reject(brokenOff(cause));
     };
     request.on("data", take).on("end", resolve).on("error", breakOff).on("close", breakOff);
     try {

@@ -21,10 +21,12 @@ export function describeMachine(folder: string): Machine {
   };
 }
 
-/** The commit that is checked out, and whether it was changed since. */
+/** The commit that is checked out, and whether it was changed since, but for earlier results. */
 export function describeCommit(): string {
+  const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim();
   try {
-    return execFileSync("git", ["describe", "--always", "--dirty"], { encoding: "utf8" }).trim();
+    const changes = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/bench/results");
+    return git("describe", "--always") + (changes === "" ? "" : "-dirty");
   } catch {
     return "unknown";
   }

@@ -26,7 +26,7 @@ export class WriteAheadLog {
     syncFolder(dirname(path));
   }
 
-  /** Resolves when all that has been committed up to now is durable. @throws what the disk says. */
+  /** Resolves when all that has been committed up to now is durable. @throws Error when the disk fails, from then on. */
   sync(): Promise<void> {
     if (this.#next) return this.#next;
     if (!this.#current) return this.#begin();
@@ -70,11 +70,18 @@ export class WriteAheadLog {
       this.#current = undefined;
       if (this.#isClosed) closeSync(this.#fd);
       if (!error) return resolve();
-      this.#failure = error;
-      reject(error);
+      this.#failure = diskError(error);
+      reject(this.#failure);
     });
     return promise;
   }
+}
+
+function diskError(error: Error): Error {
+  return new Error(
+    `The disk did not take what was written to the database (${error.message}), and the last of it may be lost. Check the disk, then restart the server.`,
+    { cause: error },
+  );
 }
 
 /** So that a file that is new in it is found again. Where a folder can't be synced, SQLite does not mind either. */

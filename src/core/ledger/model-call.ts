@@ -41,13 +41,14 @@ export interface UsageRow extends CallOrigin, Omit<ModelCall, "status"> {
   readonly status: UsageStatus;
 }
 
-/** What a log says of each call in the end: `open` is the least that can be said of one. */
-export function latestOfEach(log: readonly ModelCall[]): ModelCall[] {
-  const latest = new Map<string, ModelCall>();
+/** What a log says of each call: the first that is known of it, if no more that it is open. */
+export function outcomeOfEach(log: readonly ModelCall[]): ModelCall[] {
+  const outcomes = new Map<string, ModelCall>();
   for (const call of log) {
-    if (call.status !== "open" || !latest.has(call.id)) latest.set(call.id, call);
+    const known = outcomes.get(call.id);
+    if (!known || known.status === "open") outcomes.set(call.id, call);
   }
-  return [...latest.values()];
+  return [...outcomes.values()];
 }
 
 /** The call's row; undefined for one that was never sent. */

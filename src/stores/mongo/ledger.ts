@@ -1,7 +1,7 @@
 import { type Collection, MongoBulkWriteError, type OptionalUnlessRequiredId } from "mongodb";
 import { digest, type Id } from "../../core/ids.ts";
 import type { HeldCall } from "../../core/ledger/merge-usage.ts";
-import { latestOfEach, toUsageRow, type UsageRow } from "../../core/ledger/model-call.ts";
+import { outcomeOfEach, toUsageRow, type UsageRow } from "../../core/ledger/model-call.ts";
 import { DAY_MS, type UsageKey, usageKey } from "../../core/ledger/usage-sums.ts";
 import { DUPLICATE_KEY, type MongoDatabase, repeatable } from "./client.ts";
 import type { TurnDocument } from "./documents.ts";
@@ -161,7 +161,7 @@ export function heldCalls({ calls = [], ...turn }: TurnOfCalls): (HeldCall & { k
     conversationId: turn.conversation_id,
     turnId: turn.turn_id,
   };
-  return latestOfEach(calls.map(toCall)).map((call) => ({
+  return outcomeOfEach(calls.map(toCall)).map((call) => ({
     id: call.id,
     key: usageKey({ ...call, ...origin }),
     row: toUsageRow(call, origin),

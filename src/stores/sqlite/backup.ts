@@ -7,18 +7,8 @@ import type {
   StoredSession,
 } from "../../backup/ports.ts";
 import type { Conversation } from "../../core/chat/conversation.ts";
-import { type HeldCall, mergeUsage } from "../../core/ledger/merge-usage.ts";
-import type { UsageRow } from "../../core/ledger/model-call.ts";
 import type { Sql, SqliteDatabase } from "./database.ts";
-import {
-  type CallsRow,
-  heldCalls,
-  insertRows,
-  SELECT_CALLS,
-  toRow,
-  USAGE_COLUMNS,
-  type UsageTableRow,
-} from "./ledger.ts";
+import { insertRows, toRow, USAGE_COLUMNS, type UsageViewRow } from "./ledger.ts";
 import {
   type ConversationRow,
   type TurnRequestColumn,
@@ -65,21 +55,11 @@ export class SqliteBackupSource implements BackupSource {
         const session = { key: row.key, conversationId: row.conversation_id, expiresAt: row.expires_at };
         yield { type: "session", session };
       }
-      for await (const row of mergeUsage(this.#heldCalls(), this.#ledger())) yield { type: "usage", row };
+      for (const row of this.#rows<UsageViewRow>(`SELECT ${USAGE_COLUMNS} FROM usage ORDER BY id`)) {
+        yield { type: "usage", row: toRow(row) };
+      }
     } finally {
       this.#database.script("COMMIT");
-    }
-  }
-
-  /** What the running turns hold of their calls. */
-  *#heldCalls(): Generator<HeldCall> {
-    for (const turn of this.#rows<CallsRow>(`${SELECT_CALLS} WHERE state = 'running'`))
-      yield* heldCalls(turn);
-  }
-
-  *#ledger(): Generator<UsageRow> {
-    for (const row of this.#rows<UsageTableRow>(`SELECT ${USAGE_COLUMNS} FROM usage ORDER BY id`)) {
-      yield toRow(row);
     }
   }
 
@@ -101,7 +81,7 @@ export class SqliteBackupTarget implements BackupTarget {
     const row = this.#database.run((sql) =>
       sql(
         `SELECT EXISTS (SELECT 1 FROM conversations) OR EXISTS (SELECT 1 FROM turns)
-           OR EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM usage) AS filled`,
+           OR EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM detached_usage) AS filled`,
       ).get(),
     );
     return row?.filled === 0;
@@ -109,7 +89,7 @@ export class SqliteBackupTarget implements BackupTarget {
 
   async clear(): Promise<void> {
     this.#database.transaction((sql) => {
-      for (const table of ["usage_hours", "usage", "sessions", "turns", "conversations"]) {
+      for (const table of ["usage_hours", "detached_usage", "sessions", "turns", "conversations"]) {
         sql(`DELETE FROM ${table}`).run();
       }
     });

@@ -13,8 +13,8 @@ import type {
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
-import { isUniqueViolation, type Sql, type SqliteDatabase } from "./database.ts";
-import { type CallsRow, callLines, enterCalls, SELECT_CALLS } from "./ledger.ts";
+import { type AtEnd, isUniqueViolation, type Sql, type SqliteDatabase } from "./database.ts";
+import { callLines, notSummedUp, SUMMED_UP_LINE, sumUp, type TurnLog } from "./ledger.ts";
 import {
   type ConversationRow,
   type TurnRequestColumn,
@@ -39,16 +39,21 @@ const NO_GAP = "json_array_length(steps) >= :index";
 const SAVE_STEP = `
   UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
   WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`;
-const CALLS_OF_HELD_TURN = `${SELECT_CALLS} WHERE ${THIS_TURN} AND ${HELD_BY}`;
-const ENDED = `state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL, calls = '',
-  updated_at = :now`;
-const END_TURN = `UPDATE turns SET ${ENDED} WHERE rowid = :rowid`;
-const END_TURN_WITH_STEP = `UPDATE turns SET ${PUT_STEP}, ${ENDED} WHERE rowid = :rowid AND ${NO_GAP}`;
+const TURN_LOG = "turns.id, owner, request, calls";
+const endTurnSql = (step: string, noGap: string) => `
+  UPDATE turns SET ${step} state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
+    calls = calls || :calls, updated_at = :now
+  WHERE ${THIS_TURN} AND ${HELD_BY} ${noGap} RETURNING ${TURN_LOG}`;
+const END_TURN = endTurnSql("", "");
+const END_TURN_WITH_STEP = endTurnSql(`${PUT_STEP},`, `AND ${NO_GAP}`);
+const COUNT_REPLY = `
+  UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?) WHERE id = ?`;
 const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`;
 const LIST_TURNS = `
   ${SELECT_TURN} WHERE conversations.id = ? AND seq BETWEEN ? AND ? ORDER BY turns.conversation, seq`;
-const TAKE_CALLS_DOWN = `UPDATE turns SET calls = calls || :calls WHERE ${THIS_TURN} AND state = 'running'`;
-const CALLS_OF_TURN = `${SELECT_CALLS} WHERE ${THIS_TURN}`;
+const TAKE_CALLS_DOWN = `
+  UPDATE turns SET calls = calls || :calls || iif(state = 'running', '', '${SUMMED_UP_LINE}')
+  WHERE ${THIS_TURN} RETURNING state, ${TURN_LOG}`;
 
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
 export class SqliteConversationStore implements ConversationStore {
@@ -103,30 +108,25 @@ export class SqliteConversationStore implements ConversationStore {
     calls: readonly ModelCall[] = [],
     lastStep?: PlacedStep,
   ): Promise<boolean> {
-    return this.#database.write((sql) => {
-      const turn = sql(CALLS_OF_HELD_TURN).get({ ...address(ref), holder });
-      if (!turn) return false;
-      const { changes } = sql(lastStep ? END_TURN_WITH_STEP : END_TURN).run({
-        rowid: Number(turn.rowid),
+    return this.#database.write((sql, atEnd) => {
+      const turn = sql(lastStep ? END_TURN_WITH_STEP : END_TURN).get({
+        ...address(ref),
+        holder,
         state: outcome.state,
         outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
         ...(lastStep && { index: lastStep.index, step: JSON.stringify(lastStep.step) }),
+        calls: callLines(calls) + SUMMED_UP_LINE,
         now,
       });
-      if (changes === 0) return false;
-      enterCalls(sql, turn as unknown as CallsRow, calls);
-      if (outcome.state === "completed") {
-        sql(
-          `UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?)
-           WHERE id = ?`,
-        ).run(now, ref.conversationId);
-      }
+      if (!turn) return false;
+      atEnd(sumUp, notSummedUp(turn as unknown as TurnLog, ref.conversationId));
+      if (outcome.state === "completed") sql(COUNT_REPLY).run(now, ref.conversationId);
       return true;
     });
   }
 
   async recordCalls(ref: TurnRef, calls: readonly ModelCall[]): Promise<void> {
-    await this.#database.write((sql) => takeDown(sql, ref, calls));
+    await this.#database.write((sql, atEnd) => takeDown(sql, atEnd, ref, calls));
   }
 
   async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
@@ -200,11 +200,11 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
-    await this.#database.write((sql) => {
+    await this.#database.write((sql, atEnd) => {
       sql(
         "UPDATE conversations SET title = ?, title_state = 'final' WHERE id = ? AND title_state = 'pending'",
       ).run(title, ref.conversationId);
-      takeDown(sql, ref, calls);
+      takeDown(sql, atEnd, ref, calls);
     });
   }
 
@@ -274,13 +274,12 @@ function turnInTheWay(sql: Sql, { rowid }: ConversationRow, turn: NewTurn): Begi
   return running && { type: "busy", running: toRunningTurn(running as unknown as TurnRow) };
 }
 
-/** Adds calls to those of a running turn, or to the ledger once it has ended. */
-function takeDown(sql: Sql, ref: TurnRef, calls: readonly ModelCall[]): void {
+/** Adds calls to a turn's, and to the sums once it has ended. */
+function takeDown(sql: Sql, atEnd: AtEnd, ref: TurnRef, calls: readonly ModelCall[]): void {
   if (calls.length === 0) return;
-  const { changes } = sql(TAKE_CALLS_DOWN).run({ ...address(ref), calls: callLines(calls) });
-  if (changes > 0) return;
-  const turn = sql(CALLS_OF_TURN).get(address(ref));
-  if (turn) enterCalls(sql, turn as unknown as CallsRow, calls);
+  const turn = sql(TAKE_CALLS_DOWN).get({ ...address(ref), calls: callLines(calls) });
+  if (!turn || turn.state === "running") return;
+  atEnd(sumUp, notSummedUp(turn as unknown as TurnLog, ref.conversationId));
 }
 
 function insertTurn(

@@ -23,12 +23,17 @@ const CHECKED_AT_OPEN = 128 * 1024 * 1024;
 /** Prepares a statement, once for each text. */
 export type Sql = (text: string) => StatementSync;
 
+/** Work for a whole transaction, which is given what its writes said. */
+type Together<Item> = (sql: Sql, items: readonly Item[]) => void;
+/** Has `work` run once at the end of the transaction, with what all of its writes gave for it. */
+export type AtEnd = <Item>(work: Together<Item>, items: readonly Item[]) => void;
+
 /** Writes of one commit at most: while they are made, the event loop stands still. */
 const MAX_GROUP = 128;
 
 interface Write {
   /** Makes it, inside a transaction. Returns what to do once that is durable. */
-  readonly make: (sql: Sql) => () => void;
+  readonly make: (sql: Sql, atEnd: AtEnd) => () => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -127,10 +132,10 @@ export class SqliteDatabase {
    *
    * @throws what `work` throws; AppError `unavailable` when SQLite fails.
    */
-  write<T>(work: (sql: Sql) => T): Promise<T> {
+  write<T>(work: (sql: Sql, atEnd: AtEnd) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const make = (sql: Sql) => {
-        const result = work(sql);
+      const make: Write["make"] = (sql, atEnd) => {
+        const result = work(sql, atEnd);
         return () => resolve(result);
       };
       this.#waiting.push({ make, fail: (error) => reject(storeError(error)) });
@@ -148,7 +153,7 @@ export class SqliteDatabase {
     };
     try {
       const log = this.#ownLog();
-      const settled = this.#inTransaction((sql) => group.map((write) => this.#makeOne(sql, write)));
+      const settled = this.#inTransaction((sql) => this.#makeAll(sql, group));
       log.sync().then(
         () => {
           for (const settle of settled) settle();
@@ -169,12 +174,27 @@ export class SqliteDatabase {
     return this.#log;
   }
 
+  #makeAll(sql: Sql, group: readonly Write[]): (() => void)[] {
+    const together = new Map<Together<never>, unknown[]>();
+    const settled = group.map((write) =>
+      this.#makeOne(sql, write, (work, items) => {
+        const all = together.get(work) ?? [];
+        all.push(...items);
+        together.set(work, all);
+      }),
+    );
+    for (const [work, items] of together) work(sql, items as never[]);
+    return settled;
+  }
+
   /** Makes one write of a transaction; one that fails leaves the others as they are. */
-  #makeOne(sql: Sql, { make, fail }: Write): () => void {
+  #makeOne(sql: Sql, { make, fail }: Write, atEnd: AtEnd): () => void {
+    const given: [Together<never>, readonly unknown[]][] = [];
     sql("SAVEPOINT one").run();
     try {
-      const settle = make(sql);
+      const settle = make(sql, (work, items) => given.push([work, items]));
       sql("RELEASE one").run();
+      for (const [work, items] of given) atEnd(work, items as never[]);
       return settle;
     } catch (error) {
       // Some failures, such as a full disk, have already taken the whole transaction back.

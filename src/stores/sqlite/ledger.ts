@@ -1,8 +1,8 @@
-import type { HeldCall } from "../../core/ledger/merge-usage.ts";
+import type { Id } from "../../core/ids.ts";
 import {
   type CallOrigin,
-  latestOfEach,
   type ModelCall,
+  outcomeOfEach,
   toUsageRow,
   type UsageRow,
 } from "../../core/ledger/model-call.ts";
@@ -18,11 +18,12 @@ import {
 import type { Sql } from "./database.ts";
 import type { TurnRequestColumn } from "./rows.ts";
 
-// A running turn keeps its calls in its own row, as a log: one line of JSON each time that something is
-// said of a call. So a write of the turn takes them along for next to nothing. They become rows of the
-// ledger when the turn ends, in one transaction with that and with the sums of their hours.
+// A turn keeps its model calls in its own row, as a log: a line of JSON each time that something is said of
+// one, so that the turn's writes take them along for next to nothing. There the ledger has them for good: the
+// view `usage` makes rows of the logs. What ends a turn also adds its calls to the sums of their hours, in
+// the same transaction, and then puts a mark behind them.
 
-/** A line is short, since the turn's row is written whole each time. */
+/** A line is short, since the turn's row is written whole each time. The view `usage` reads it too. */
 type CallLine = [
   id: string,
   status: ModelCall["status"],
@@ -35,13 +36,15 @@ type CallLine = [
   tokens: [input: number, output: number, cached: number | null, reasoning: number | null] | null,
 ];
 
-/** The lines that a turn's log gains. */
-export function callLines(calls: readonly ModelCall[]): string {
-  return calls.map((call) => `${JSON.stringify(toLine(call))}\n`).join("");
-}
+/** What stands before it in a log is in the sums. */
+const SUMMED_UP = null;
+export const SUMMED_UP_LINE = `${JSON.stringify(SUMMED_UP)},`;
 
-function readCallLines(lines: string): ModelCall[] {
-  return lines.split("\n").flatMap((line) => (line === "" ? [] : fromLine(JSON.parse(line) as CallLine)));
+type Line = CallLine | typeof SUMMED_UP;
+
+/** The lines that a turn's log gains; each ends with a comma. */
+export function callLines(calls: readonly ModelCall[]): string {
+  return calls.map((call) => `${JSON.stringify(toLine(call))},`).join("");
 }
 
 function toLine({ usage, cost, ...call }: ModelCall): CallLine {
@@ -87,69 +90,35 @@ function fromLine(line: CallLine): ModelCall {
   };
 }
 
-/** A turn as far as its calls are concerned. */
-export interface CallsRow {
-  rowid: number;
+/** What there is to know of a turn to sum its calls up. */
+export interface TurnLog {
   id: string;
-  conversation_id: string;
   owner: string;
   request: string;
   calls: string;
 }
 
-export const SELECT_CALLS = `
-  SELECT turns.rowid, turns.id, conversations.id AS conversation_id, turns.owner, request, calls
-  FROM turns JOIN conversations ON conversations.rowid = turns.conversation`;
+/** A row that the sums gain or lose. */
+export type UsageChange = readonly [row: UsageRow, sign: 1 | -1];
 
-/** What a running turn holds of its calls. */
-export function heldCalls(turn: CallsRow): HeldCall[] {
-  const origin = originOf(turn);
-  return latestOfEach(readCallLines(turn.calls)).map((call) => ({
-    id: call.id,
-    row: toUsageRow(call, origin),
-  }));
-}
-
-/** Brings the ledger to what a turn's log says of calls, and then these. To be run in a transaction. */
-export function enterCalls(sql: Sql, turn: CallsRow, calls: readonly ModelCall[]): void {
-  const origin = originOf(turn);
-  const changes: [UsageRow, 1 | -1][] = [];
-  for (const call of latestOfEach([...readCallLines(turn.calls), ...calls])) {
-    const row = toUsageRow(call, origin);
-    if (row && insertRow(sql, row)) {
-      changes.push([row, 1]);
-      continue;
-    }
-    // Its row is there already: what is known replaces only what was not.
-    const old = row?.status === "interrupted" ? undefined : removeInterrupted(sql, call.id);
-    if (!old) continue;
-    changes.push([old, -1]);
-    if (row && insertRow(sql, row)) changes.push([row, 1]);
-  }
-  addToHours(sql, changes);
-}
-
-function originOf(turn: CallsRow): CallOrigin {
+/** What the sums lack of an ended turn's log, to whose end {@link SUMMED_UP_LINE} has just been put. */
+export function notSummedUp(turn: TurnLog, conversationId: Id): UsageChange[] {
   const { platform, userId } = JSON.parse(turn.request) as TurnRequestColumn;
-  return {
-    principal: turn.owner,
-    platform,
-    userId,
-    conversationId: turn.conversation_id,
-    turnId: turn.id,
-  };
+  const origin = { principal: turn.owner, platform, userId, conversationId, turnId: turn.id };
+  const lines = JSON.parse(`[${turn.calls.slice(0, -1)}]`) as Line[];
+  const summedUp = lines.slice(0, lines.lastIndexOf(SUMMED_UP, -2) + 1);
+  return [
+    ...rowsOf(summedUp, origin).map((row) => [row, -1] as const),
+    ...rowsOf(lines, origin).map((row) => [row, 1] as const),
+  ];
 }
 
-/** Adds rows that are not there yet. To be run in a transaction. */
-export function insertRows(sql: Sql, rows: readonly UsageRow[]): void {
-  const added = rows.filter((row) => insertRow(sql, row));
-  addToHours(
-    sql,
-    added.map((row) => [row, 1]),
-  );
+function rowsOf(lines: readonly Line[], origin: CallOrigin): UsageRow[] {
+  const calls = lines.flatMap((line) => (line === SUMMED_UP ? [] : fromLine(line)));
+  return outcomeOfEach(calls).flatMap((call) => toUsageRow(call, origin) ?? []);
 }
 
-export interface UsageTableRow {
+export interface UsageViewRow {
   id: string;
   principal: string;
   platform: string | null;
@@ -175,7 +144,7 @@ export const USAGE_COLUMNS = `id, principal, platform, user_id, conversation_id,
   started_at, duration_ms, status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
   CAST(cost AS TEXT) AS cost`;
 
-export function toRow(row: UsageTableRow): UsageRow {
+export function toRow(row: UsageViewRow): UsageRow {
   const { input_tokens: inputTokens, output_tokens: outputTokens } = row;
   return {
     id: row.id,
@@ -203,39 +172,38 @@ export function toRow(row: UsageTableRow): UsageRow {
   };
 }
 
-const INSERT_ROW = `INSERT INTO usage (id, principal, platform, user_id, conversation_id, turn_id, operation, provider, model,
-       started_at, duration_ms, status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`;
-
-/** Whether there was none for that call yet. */
-function insertRow(sql: Sql, row: UsageRow): boolean {
-  const { changes } = sql(INSERT_ROW).run(
-    row.id,
-    row.principal,
-    row.platform ?? null,
-    row.userId ?? null,
-    row.conversationId,
-    row.turnId,
-    row.operation,
-    row.provider,
-    row.model,
-    row.startedAt,
-    row.durationMs ?? null,
-    row.status,
-    row.usage?.inputTokens ?? null,
-    row.usage?.cachedInputTokens ?? null,
-    row.usage?.outputTokens ?? null,
-    row.usage?.reasoningTokens ?? null,
-    row.cost ?? null,
+/** Adds rows that no turn holds: those of a backup. To be run in a transaction. */
+export function insertRows(sql: Sql, rows: readonly UsageRow[]): void {
+  for (const row of rows) {
+    sql(
+      `INSERT INTO detached_usage (id, principal, platform, user_id, conversation_id, turn_id, operation,
+         provider, model, started_at, duration_ms, status, input_tokens, cached_input_tokens, output_tokens,
+         reasoning_tokens, cost)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      row.id,
+      row.principal,
+      row.platform ?? null,
+      row.userId ?? null,
+      row.conversationId,
+      row.turnId,
+      row.operation,
+      row.provider,
+      row.model,
+      row.startedAt,
+      row.durationMs ?? null,
+      row.status,
+      row.usage?.inputTokens ?? null,
+      row.usage?.cachedInputTokens ?? null,
+      row.usage?.outputTokens ?? null,
+      row.usage?.reasoningTokens ?? null,
+      row.cost ?? null,
+    );
+  }
+  sumUp(
+    sql,
+    rows.map((row) => [row, 1]),
   );
-  return changes > 0;
-}
-
-function removeInterrupted(sql: Sql, id: string): UsageRow | undefined {
-  const row = sql(`DELETE FROM usage WHERE id = ? AND status = 'interrupted' RETURNING ${USAGE_COLUMNS}`).get(
-    id,
-  );
-  return row && toRow(row as unknown as UsageTableRow);
 }
 
 const ADD_TO_HOUR = `
@@ -244,8 +212,8 @@ const ADD_TO_HOUR = `
   VALUES (?, ?, ?, ?, ?, ?, ?, ${SUM_NAMES.map(() => "?").join(", ")})
   ON CONFLICT DO UPDATE SET ${SUM_NAMES.map(([, column]) => `${column} = ${column} + excluded.${column}`).join(", ")}`;
 
-/** Adds rows to the sums of their hours, or takes them away. */
-function addToHours(sql: Sql, changes: readonly (readonly [UsageRow, 1 | -1])[]): void {
+/** Adds rows to the sums of their hours, or takes them away. To be run in a transaction. */
+export function sumUp(sql: Sql, changes: readonly UsageChange[]): void {
   const hours = new Map<string, { key: UsageKey; sums: UsageSums }>();
   for (const [row, sign] of changes) {
     const key = usageKey(row);

@@ -33,7 +33,7 @@ export interface TurnRow {
   request: string;
   /** JSON array of steps. */
   steps: string;
-  /** Of a running turn: see ledger.ts. */
+  /** See ledger.ts. */
   calls: string;
   state: TurnState["state"];
   /** JSON of the reply, or of the error. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { sqliteMigrations } from "../../../migrations/sqlite/index.ts";
 import { MigrationRunner } from "../../../src/migrations/runner.ts";
 import { findDamage, SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
+import { USAGE_COLUMNS } from "../../../src/stores/sqlite/ledger.ts";
 import { type SqliteMigration, SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { appliedVersions, runScript, runUpTwice } from "./processes.ts";
@@ -92,6 +93,40 @@ test("down takes the schema back to nothing", async () => {
   await runner().down({ to: 0 });
   expect(tables(open())).toEqual(["schema_lock", "schema_migrations"]);
   expect(await runner().up()).toEqual(sqliteMigrations);
+});
+
+test("the ledger goes over into its turns and back with every call", async () => {
+  const unknown = ["call-2", "open", "reply", "openai", "gpt-5", 7, null, null, null];
+  const known = ["call-1", "ok", "reply", "openai", "gpt-5", 6, 30, "9007199254740993", [100, 20, null, 5]];
+  const lines = `${JSON.stringify(known)}\n${JSON.stringify(unknown)}\n`;
+  await runner(sqliteMigrations.slice(0, 2)).up();
+  open().script(`
+    INSERT INTO conversations VALUES (1, 'c', 'ann', 'Hello', 'final', 2, 3, 0, 0);
+    INSERT INTO turns (conversation, seq, id, owner, request_hash, message_offset, request, state, calls,
+        created_at, updated_at)
+      VALUES (1, 1, 'ended', 'ann', 'h', 0, '{"platform":"cli"}', 'completed', '', 0, 0),
+        (1, 2, 'running', 'ann', 'h', 2, '{"platform":"cli"}', 'running', '${lines}', 0, 0);
+    INSERT INTO usage (id, principal, conversation_id, turn_id, operation, provider, model, started_at, status)
+      VALUES ('call-0', 'ann', 'c', 'ended', 'reply', 'openai', 'gpt-5', 5, 'ok')`);
+  const ledger = () => open().run((sql) => sql(`SELECT ${USAGE_COLUMNS} FROM usage`).all());
+  const log = () => open().run((sql) => sql("SELECT calls FROM turns WHERE id = 'running'").get()?.calls);
+  const ended = ledger();
+
+  await runner().up();
+  expect(ledger()).toMatchObject([
+    ...ended,
+    {
+      ...{ id: "call-1", principal: "ann", platform: "cli", user_id: null, conversation_id: "c" },
+      ...{ turn_id: "running", operation: "reply", provider: "openai", model: "gpt-5", started_at: 6 },
+      ...{ duration_ms: 30, status: "ok", input_tokens: 100, output_tokens: 20, cached_input_tokens: null },
+      ...{ reasoning_tokens: 5, cost: "9007199254740993" },
+    },
+    { id: "call-2", status: "interrupted", input_tokens: null, duration_ms: null, cost: null },
+  ]);
+
+  await runner().down({ to: 2 });
+  expect(ledger()).toEqual(ended);
+  expect(log()).toBe(lines);
 });
 
 test("a file of a newer Parley is refused and stays as it is", async () => {

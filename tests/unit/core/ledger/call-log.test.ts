@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { CallLog, firstCalls } from "../../../../src/core/ledger/call-log.ts";
 import { metered } from "../../../../src/core/ledger/metered-model.ts";
-import { latestOfEach, type ModelCall } from "../../../../src/core/ledger/model-call.ts";
+import { type ModelCall, outcomeOfEach } from "../../../../src/core/ledger/model-call.ts";
 import { PriceList } from "../../../../src/core/ledger/price-list.ts";
 import { UNOBSERVED_RUN } from "../../../../src/core/turn-observer.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
@@ -72,7 +72,7 @@ describe("a call log", () => {
     await expect(log.recorder("reply").begin()).rejects.toThrow("away");
     isBroken = false;
     await log.carry(write);
-    expect(latestOfEach(written.flat()).map(({ status }) => status)).toEqual(["unsent"]);
+    expect(outcomeOfEach(written.flat()).map(({ status }) => status)).toEqual(["unsent"]);
   });
 
   test("what a failed write did not take is carried by the next one", async () => {

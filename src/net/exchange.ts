@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, errors } from "undici";
-import { RequestRefusedError } from "./http-client.ts";
+import { RequestRefusedError, ResponseTooLargeError } from "./http-client.ts";
 
 /** How long a server may be silent, in milliseconds. */
 export interface Patience {
@@ -15,6 +15,8 @@ export interface OutgoingRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** Of the answer's body; a longer one is an error. */
+  readonly maxBytes: number;
 }
 
 /** An answer whose body is still coming in. */
@@ -25,7 +27,7 @@ export interface Answer {
   readonly body: IncomingBody;
 }
 
-/** The parts of a body as they come; undecoded. Whoever stops reading closes the connection. */
+/** The parts of a body as they come, to be read once; undecoded. Whoever stops reading closes the connection. */
 export interface IncomingBody extends AsyncIterable<Buffer> {
   /** Closes the connection, unless the body has ended. */
   close(): void;
@@ -50,14 +52,14 @@ const MAX_DUMPING_MS = 1_000;
 export async function send(
   dispatcher: Dispatcher,
   url: URL,
-  { method, headers, body, signal }: OutgoingRequest,
+  { method, headers, body, signal, maxBytes }: OutgoingRequest,
   patience: Patience,
 ): Promise<Answer> {
   signal.throwIfAborted();
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new RequestRefusedError(`Only http and https can be asked, not ${url.protocol}`);
   }
-  const exchange = new Exchange(signal);
+  const exchange = new Exchange(signal, maxBytes);
   dispatcher.dispatch(
     {
       origin: url.origin,
@@ -89,9 +91,12 @@ const NOT_READ = new Error("Nobody reads the answer any more");
 class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   readonly #answer = Promise.withResolvers<Answer>();
   readonly #signal: AbortSignal;
+  readonly #maxBytes: number;
   #controller?: Dispatcher.DispatchController;
   readonly #unread: Buffer[] = [];
   #unreadBytes = 0;
+  /** Of the body so far. */
+  #bytes = 0;
   /** Of a reader that waits. */
   #wake?: () => void;
   #ended = false;
@@ -100,8 +105,9 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   /** Set while the rest is thrown away. */
   #dumping?: { bytes: number; readonly timer: NodeJS.Timeout };
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, maxBytes: number) {
     this.#signal = signal;
+    this.#maxBytes = maxBytes;
     signal.addEventListener("abort", this.#onAbort);
   }
 
@@ -130,6 +136,11 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
       if (this.#dumping.bytes > MAX_DUMPED_BYTES) this.#giveUp(NOT_READ);
       return;
     }
+    this.#bytes += part.length;
+    if (this.#bytes > this.#maxBytes) {
+      this.#giveUp(tooLarge(this.#maxBytes));
+      return;
+    }
     this.#unread.push(part);
     this.#unreadBytes += part.length;
     if (this.#unreadBytes > MAX_UNREAD_BYTES) controller.pause();
@@ -147,27 +158,31 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
     this.#fail(unsendable ? new RequestRefusedError(`It can't be sent: ${error.message}`) : error);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
-    try {
-      for (;;) {
-        const part = this.#unread.shift();
-        if (part) {
-          this.#unreadBytes -= part.length;
-          yield part;
-        } else if (this.#failure) {
-          throw this.#failure.reason;
-        } else if (this.#ended) {
-          return;
-        } else {
-          const more = Promise.withResolvers<void>();
-          this.#wake = more.resolve;
-          this.#controller?.resume();
-          await more.promise;
-        }
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** By hand: a generator makes four promises for each part, and each event of a stream comes by here. */
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    for (;;) {
+      const value = this.#unread.shift();
+      if (value) {
+        this.#unreadBytes -= value.length;
+        return { done: false, value };
       }
-    } finally {
-      this.close();
+      if (this.#failure) throw this.#failure.reason;
+      if (this.#ended) return { done: true, value: undefined };
+      const more = Promise.withResolvers<void>();
+      this.#wake = more.resolve;
+      this.#controller?.resume();
+      await more.promise;
     }
+  }
+
+  /** The reader stops before the end. */
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.close();
+    return { done: true, value: undefined };
   }
 
   close(): void {
@@ -207,4 +222,8 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
     clearTimeout(this.#dumping?.timer);
     this.#wake?.();
   }
+}
+
+export function tooLarge(maxBytes: number): ResponseTooLargeError {
+  return new ResponseTooLargeError(`The answer has more than ${maxBytes} bytes`);
 }

@@ -15,6 +15,7 @@ export function httpClientOver(dispatcher: Dispatcher, patience: Patience): Http
           method: "GET" as const,
           headers: { "accept-encoding": "gzip", ...(target.origin === url.origin && headers) },
           signal,
+          maxBytes,
         };
         const answer = await send(dispatcher, target, request, patience);
         const { status, headers: received } = answer;

@@ -16,7 +16,7 @@ export function streamingClientOver(
 ): StreamingClient {
   return {
     async post(url, options) {
-      const answer = await send(dispatcher, url, { method: "POST", ...options }, patience);
+      const answer = await send(dispatcher, url, { method: "POST", ...options, maxBytes }, patience);
       const { status, headers, body } = answer;
       return { status, headers, body: decodedBody(answer, maxBytes), dump: () => body.dump() };
     },

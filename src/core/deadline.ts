@@ -37,22 +37,22 @@ export function timeLeft(signal: AbortSignal, clock: Clock): number {
 }
 
 /** Settles with `work`, or rejects with the signal's reason if that aborts first. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const abort = whenAborted(signal);
-  try {
-    // Racing even when it has aborted: a failure of `work` that nobody awaits would end the process.
-    return await Promise.race([abort.promise, work]);
-  } finally {
-    abort.forget();
-  }
-}
-
-/** Rejects with the signal's reason once it aborts; `forget` must be called at the end. */
-function whenAborted(signal: AbortSignal) {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => undefined);
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener("abort", onAbort) };
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // By hand: Promise.race makes six promises of it, and each call of a model or a tool comes by here.
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort);
+    const settled = () => signal.removeEventListener("abort", onAbort);
+    work.then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (error) => {
+        settled();
+        reject(error);
+      },
+    );
+  });
 }

@@ -59,6 +59,8 @@ export class Breaker {
   /** When an open circuit lets a probe through, or a probe at work counts as lost. On the clock. */
   #nextProbeAt = 0;
   #lastFailure: unknown;
+  /** Whether the closed circuit has counted failures since the last success. */
+  #hasFailures = false;
 
   constructor(options: BreakerOptions) {
     this.#options = options;
@@ -84,13 +86,34 @@ export class Breaker {
   admit(): Admission | undefined {
     if (!this.#circuit.closed && this.#isProbeDue) this.#probe();
     const circuit = this.#circuit;
-    if (!circuit.closed && !circuit.pendingClose) return undefined;
-    const isProbe = circuit.halfOpen;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const taken = circuit.fire(promise).catch(() => undefined);
+    if (circuit.closed) return this.#admitCall(circuit);
+    return circuit.pendingClose ? this.#admitProbe(circuit) : undefined;
+  }
+
+  /** The circuit is told at the call's end, and of a success only where there were failures before it. */
+  #admitCall(circuit: Circuit): Admission {
     let told = false;
     return {
-      isProbe,
+      isProbe: false,
+      tell: async (outcome, cause) => {
+        if (told) return;
+        told = true;
+        if (outcome === "failure") this.#lastFailure = cause;
+        const isNews = outcome === "failure" || (outcome === "success" && this.#hasFailures);
+        if (!isNews || circuit !== this.#circuit || !circuit.closed) return;
+        this.#hasFailures = outcome === "failure";
+        await fire(circuit, outcome === "failure" ? Promise.reject(cause) : Promise.resolve());
+      },
+    };
+  }
+
+  /** The circuit is told at once that there is a probe, so that there is no other. */
+  #admitProbe(circuit: Circuit): Admission {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const taken = fire(circuit, promise);
+    let told = false;
+    return {
+      isProbe: true,
       tell: async (outcome, cause) => {
         if (told) return;
         told = true;
@@ -100,7 +123,7 @@ export class Breaker {
           reject(cause);
         }
         if (outcome !== "unknown") await taken;
-        else if (circuit === this.#circuit && isProbe) this.#nextProbeAt = 0;
+        else if (circuit === this.#circuit) this.#nextProbeAt = 0;
       },
     };
   }
@@ -132,6 +155,7 @@ export class Breaker {
       // Never reached: opossum's own rule opens a half-open circuit only.
       volumeThreshold: Number.MAX_SAFE_INTEGER,
     };
+    this.#hasFailures = false;
     const circuit: Circuit = new CircuitBreaker((outcome: Promise<void>) => outcome, options);
     circuit.on("success", () => window.emit("rotate"));
     circuit.on("failure", () => {
@@ -144,4 +168,9 @@ export class Breaker {
     circuit.on("close", () => onChange("closed", undefined));
     return circuit;
   }
+}
+
+/** Resolves when the circuit has taken the outcome in. */
+async function fire(circuit: Circuit, outcome: Promise<void>): Promise<void> {
+  await circuit.fire(outcome).catch(() => undefined);
 }

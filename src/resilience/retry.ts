@@ -46,14 +46,23 @@ export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,
   { policy, clock, random, signal, ...options }: RetryOptions,
 ): Promise<T> {
+  let first: FailedAttempt;
+  try {
+    // Most calls need no other, nor p-retry.
+    return await attempt(1);
+  } catch (error) {
+    first = new FailedAttempt(error);
+  }
   try {
     // Not given the signal: p-retry would drop the result of an attempt that ends as the signal aborts,
     // and nobody would let go of what it holds.
     return await pRetry(
-      (number) =>
-        attempt(number).catch((error) => {
+      async (number) => {
+        if (number === 1) throw first;
+        return await attempt(number).catch((error) => {
           throw new FailedAttempt(error);
-        }),
+        });
+      },
       {
         retries: policy.maxAttempts - 1,
         // The waits are ours: p-retry's are on the process's clock, and its jitter is not a full one.

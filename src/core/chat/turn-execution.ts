@@ -143,14 +143,13 @@ async function takeSteps(
   save: (event: StepEvent) => Promise<boolean>,
   observer: Pick<RunObserver, "step">,
 ): Promise<string | undefined> {
-  const next = async (): Promise<AssistantEvent> => {
-    const { value } = await events.next();
+  const eventOf = ({ value }: IteratorResult<AssistantEvent, void>): AssistantEvent => {
     if (!value) throw new Error("The assistant ended without a reply");
     return value;
   };
   const takeStep = async (): Promise<Step | undefined> => {
     for (;;) {
-      const event = await next();
+      const event = eventOf(await events.next());
       if (event.type !== "step_pending" && event.type !== "step_done") continue;
       if (!(await save(event))) return undefined;
       if (event.type === "step_done") return event.step;
@@ -158,7 +157,7 @@ async function takeSteps(
   };
   try {
     for (;;) {
-      const event = await next();
+      const event = eventOf(await events.next());
       if (event.type === "reply") return event.content;
       if (event.type === "step_started" && !(await observer.step(event.index, takeStep))) return undefined;
     }

@@ -2,10 +2,18 @@ import { Temporal } from "temporal-polyfill";
 import { ToolError } from "../../core/assistant/tool.ts";
 import { closest, fold } from "../names.ts";
 
+const MAX_KNOWN = 1_000;
+/** Names as they were given, with IANA's. */
+const known = new Map<string, string>();
+
 /** The name as IANA writes it, from one in any letter case. Throws a ToolError that suggests others. */
 export function zoneNamed(name: string): string {
+  const found = known.get(name);
+  if (found !== undefined) return found;
   try {
-    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name).timeZoneId;
+    const zone = Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name).timeZoneId;
+    if (known.size < MAX_KNOWN) known.set(name, zone);
+    return zone;
   } catch {
     throw new ToolError(
       `There is no time zone '${name}'. Give an IANA name such as 'Europe/Madrid'${suggestion(name)}.`,

@@ -12,6 +12,7 @@ export async function bundle(outdir: string, plugins: Plugin[] = []): Promise<vo
     absWorkingDir: ROOT,
     entryPoints: {
       main: "src/main.ts",
+      "checkpoint-thread": "src/stores/sqlite/checkpoint-thread.ts",
       cli: "src/cli/main.ts",
       telegram: "bots/telegram/main.ts",
       migrate: "scripts/migrate.ts",

@@ -2,6 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { storeUnavailable } from "../../core/errors.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import { type FileSync, WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How long a write waits for another process's, in milliseconds; the whole process waits with it. */
@@ -27,6 +28,9 @@ export type Sql = (text: string) => StatementSync;
 type Together<Item> = (sql: Sql, items: readonly Item[]) => void;
 /** Has `work` run once at the end of the transaction, with what all of its writes gave for it. */
 export type AtEnd = <Item>(work: Together<Item>, items: readonly Item[]) => void;
+
+/** Of the log, in pages of 4 KiB, before SQLite does what the {@link Checkpointer} should have done. */
+const MAX_LOG_PAGES = 16_000;
 
 /** Writes of one commit at most: while they are made, the event loop stands still. */
 const MAX_GROUP = 128;
@@ -55,6 +59,7 @@ export class SqliteDatabase {
   readonly #fileSync: FileSync | undefined;
   /** Set once commits are made durable here, and no more by SQLite itself. */
   #log: WriteAheadLog | undefined;
+  readonly #checkpointer: Checkpointer;
   /** The last state that other connections made which is known to be durable: see {@link read}. */
   #durableVersion: unknown;
   /** Whether a write waits for those of other processes. */
@@ -79,6 +84,7 @@ export class SqliteDatabase {
   ) {
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#fileSync = fileSync;
+    this.#checkpointer = new Checkpointer(path);
     refuseDamaged(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -154,6 +160,7 @@ export class SqliteDatabase {
     try {
       const log = this.#ownLog();
       const settled = this.#inTransaction((sql) => this.#makeAll(sql, group));
+      this.#checkpointer.committed(group.length);
       log.sync().then(
         () => {
           for (const settle of settled) settle();
@@ -169,7 +176,7 @@ export class SqliteDatabase {
     if (this.#log) return this.#log;
     // In WAL mode NORMAL leaves the syncs of commits out (sqlite.org/pragma.html#pragma_synchronous). What
     // was committed before was synced by SQLite.
-    this.#db.exec("PRAGMA synchronous = NORMAL");
+    this.#db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${MAX_LOG_PAGES}`);
     this.#log = new WriteAheadLog(this.path, this.#fileSync);
     return this.#log;
   }
@@ -253,6 +260,7 @@ export class SqliteDatabase {
 
   close(): void {
     while (this.#waiting.length > 0) this.#commitGroup();
+    this.#checkpointer.close();
     try {
       this.#log?.close();
     } finally {

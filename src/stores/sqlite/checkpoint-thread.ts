@@ -1,0 +1,15 @@
+// The program of the thread that a Checkpointer starts: moves the log into the database each time it is told to.
+import { DatabaseSync } from "node:sqlite";
+import { parentPort, workerData } from "node:worker_threads";
+
+parentPort?.on("message", () => {
+  // Opened anew each time: the last connection that is closed removes the log, and that is to be the server's.
+  const database = new DatabaseSync(String(workerData));
+  try {
+    // Takes nobody's way, and leaves what it can't move yet (sqlite.org/pragma.html#pragma_wal_checkpoint).
+    database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  } finally {
+    database.close();
+  }
+  parentPort?.postMessage("done");
+});

@@ -310,11 +310,15 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
       test("sets the last, failed turn running, once", async () => {
         const turn = await failed();
         const results = await Promise.all(
-          Array.from({ length: 10 }, () => store.reopenTurn(turn, T0 + 5, lease, T0 + 6)),
+          Array.from({ length: 10 }, (_, index) =>
+            store.reopenTurn(turn, T0 + 5, { ...lease, holder: `h${index}` }, T0 + 6),
+          ),
         );
         const reopened = results.filter((result) => result !== undefined);
         expect(reopened).toHaveLength(1);
-        expect(reopened[0]).toEqual({ ...turn, lease, steps: [step], attempts: 1, updatedAt: T0 + 6 });
+        const running = { ...turn, lease: expect.anything(), steps: [step], attempts: 1, updatedAt: T0 + 6 };
+        expect(reopened[0]).toEqual(running);
+        expect(await store.findTurn(turn)).toEqual(reopened[0]);
       });
 
       test("leaves a completed, a changed or an earlier turn alone", async () => {

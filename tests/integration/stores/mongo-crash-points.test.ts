@@ -150,8 +150,9 @@ await describeMongo("MongoConversationStore after a crash", (server) => {
   });
 
   test("sums that are far behind are caught up with", async () => {
-    const { conversationId, ...first } = await begin(store);
-    await store.endTurn({ conversationId, seq: 1 }, first.lease.holder, completed(), T0 + 60);
+    const first = await begin(store);
+    const { conversationId } = first;
+    await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
     for (let seq = 2; seq <= 5; seq++) {
       const turn = await begin(store, { conversationId });
       await store.endTurn(turn, turn.lease.holder, completed(), T0 + 60);

@@ -55,7 +55,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
   });
 
   test("beginTurn: of the conversation's count", async () => {
-    proxy.loseAnswer("findAndModify", "conversations");
+    proxy.loseAnswer("update", "conversations");
     const { conversationId } = await begin(store);
     const counted = { turnCount: 1, messageCount: 1 };
     expect(await direct.findConversation("ann", conversationId)).toMatchObject(counted);
@@ -85,7 +85,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     "endTurn, $outcome.state",
     async ({ outcome }) => {
       const turn = await begin(store);
-      proxy.loseAnswer("findAndModify", "turns");
+      proxy.loseAnswer("update", "turns");
       expect(await store.endTurn(turn, turn.lease.holder, outcome, T0 + 60)).toBe(true);
       expect(await direct.findTurn(turn)).toMatchObject(outcome);
       const messageCount = outcome.state === "completed" ? 2 : 1;
@@ -95,7 +95,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
 
   test("endTurn: of the conversation's count", async () => {
     const turn = await begin(store);
-    proxy.loseAnswer("findAndModify", "conversations");
+    proxy.loseAnswer("update", "conversations");
     expect(await store.endTurn(turn, turn.lease.holder, completed(), T0 + 60)).toBe(true);
     expect(await direct.listConversations("ann", 1)).toMatchObject([{ messageCount: 2 }]);
   });
@@ -103,7 +103,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
   test("takeOverTurn: the attempt counts once", async () => {
     const turn = await begin(store);
     const lease = { holder: "heir", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("findAndModify", "turns");
+    proxy.loseAnswer("update", "turns");
     expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
     expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
   });
@@ -112,7 +112,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     const turn = await begin(store);
     await store.endTurn(turn, turn.lease.holder, failed, T0 + 5);
     const lease = { holder: "again", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("findAndModify", "turns");
+    proxy.loseAnswer("update", "turns");
     expect(await store.reopenTurn(turn, T0 + 5, lease, T0 + 6)).toMatchObject({ attempts: 1, lease });
   });
 

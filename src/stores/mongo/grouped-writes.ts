@@ -8,8 +8,11 @@ import {
 } from "mongodb";
 import { DUPLICATE_KEY, insert, repeatable } from "./client.ts";
 
-/** Commands of one kind that are under way at the same time: each may have to wait for that of another process. */
-const MAX_UNDER_WAY = 2;
+/**
+ * How long writes wait for those before them, in milliseconds. An answer that takes longer may never come, as from
+ * a connection that was cut without a word; the others must not wait for its time-out.
+ */
+const PATIENCE_MS = 250;
 /** Writes of one command. */
 const MAX_GROUP = 100;
 
@@ -17,7 +20,7 @@ const MAX_GROUP = 100;
 export interface Update<T> {
   readonly filter: Filter<T>;
   readonly update: UpdateFilter<T>;
-  /** Whether it has been made: asked before it is made again, where doing it twice is not the same as once. */
+  /** Whether it has been made: asked before it is made again, where that has another effect or outcome. */
   isDone?(): Promise<boolean>;
 }
 
@@ -73,7 +76,7 @@ interface Waiting<Write> {
 class Groups<Write> {
   readonly #send: (writes: readonly Write[]) => Promise<Outcomes>;
   #waiting: Waiting<Write>[] = [];
-  #underWay = 0;
+  #mustWait = false;
 
   /** @param send sends several as one command. */
   constructor(send: (writes: readonly Write[]) => Promise<Outcomes>) {
@@ -89,14 +92,16 @@ class Groups<Write> {
   }
 
   #next(): void {
-    while (this.#underWay < MAX_UNDER_WAY && this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MAX_GROUP);
-      this.#underWay++;
-      void this.#sendGroup(group).finally(() => {
-        this.#underWay--;
-        this.#next();
-      });
-    }
+    if (this.#mustWait || this.#waiting.length === 0) return;
+    this.#mustWait = true;
+    const { promise: patienceIsOver, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    const answered = this.#sendGroup(this.#waiting.splice(0, MAX_GROUP));
+    void Promise.race([answered, patienceIsOver]).finally(() => {
+      clearTimeout(timer);
+      this.#mustWait = false;
+      this.#next();
+    });
   }
 
   /** Never rejects. */

@@ -253,6 +253,18 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
       });
     });
 
+    test("of turns that end at the same time one that has already ended stays as it is", async () => {
+      const turns = await Promise.all(Array.from({ length: 6 }, () => beginFirst()));
+      const ended = turns[3] as RunningTurn;
+      await complete(ended);
+      const outcome = { state: "failed" as const, error: failure };
+      const results = await Promise.all(
+        turns.map((turn) => store.endTurn(turn, turn.lease.holder, outcome, T0 + 70)),
+      );
+      expect(results).toEqual(turns.map((turn) => turn !== ended));
+      expect(await store.findTurn(ended)).toMatchObject({ state: "completed", updatedAt: T0 + 60 });
+    });
+
     describe("leases", () => {
       test("an expired one can be taken over once, and its former holder is out", async () => {
         const turn = await beginFirst();

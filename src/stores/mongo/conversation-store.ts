@@ -51,7 +51,8 @@ import { toCallDocument } from "./usage-documents.ts";
  * | ending the turn               | a turn or a reply that is not counted    | findConversation; the next beginTurn |
  *
  * A turn is counted at its end, and at its beginning too unless this process knows that the one before it is
- * counted. So at most the last turn is missing from the sums, and the first one is in them while it runs.
+ * counted. So at most the last turn is missing from the sums, and the first one is in them while it runs. A
+ * conversation in the list may be as it was before the turn that runs in it; looked up by itself it never is.
  *
  * In a conversation that this process knows a turn makes four writes: the turn, its step, its end, the sums.
  */
@@ -108,7 +109,7 @@ export class MongoConversationStore implements ConversationStore {
       },
       ...takingDown(calls),
     };
-    const isEnded = (stored: TurnDocument) => stored.state !== "running" && stored.lease.holder === holder;
+    const isEnded = ({ state, lease }: TurnDocument) => state === outcome.state && lease.holder === holder;
     return this.#database.run(async (signal) => {
       const hasEnded = await this.#change(turn, held, update, isEnded, signal);
       if (hasEnded) {

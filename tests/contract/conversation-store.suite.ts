@@ -253,6 +253,18 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
       });
     });
 
+    test("of turns that end at the same time one that has already ended stays as it is", async () => {
+      const turns = await Promise.all(Array.from({ length: 6 }, () => beginFirst()));
+      const ended = turns[3] as RunningTurn;
+      await complete(ended);
+      const outcome = { state: "failed" as const, error: failure };
+      const results = await Promise.all(
+        turns.map((turn) => store.endTurn(turn, turn.lease.holder, outcome, T0 + 70)),
+      );
+      expect(results).toEqual(turns.map((turn) => turn !== ended));
+      expect(await store.findTurn(ended)).toMatchObject({ state: "completed", updatedAt: T0 + 60 });
+    });
+
     describe("leases", () => {
       test("an expired one can be taken over once, and its former holder is out", async () => {
         const turn = await beginFirst();
@@ -310,11 +322,15 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
       test("sets the last, failed turn running, once", async () => {
         const turn = await failed();
         const results = await Promise.all(
-          Array.from({ length: 10 }, () => store.reopenTurn(turn, T0 + 5, lease, T0 + 6)),
+          Array.from({ length: 10 }, (_, index) =>
+            store.reopenTurn(turn, T0 + 5, { ...lease, holder: `h${index}` }, T0 + 6),
+          ),
         );
         const reopened = results.filter((result) => result !== undefined);
         expect(reopened).toHaveLength(1);
-        expect(reopened[0]).toEqual({ ...turn, lease, steps: [step], attempts: 1, updatedAt: T0 + 6 });
+        const running = { ...turn, lease: expect.anything(), steps: [step], attempts: 1, updatedAt: T0 + 6 };
+        expect(reopened[0]).toEqual(running);
+        expect(await store.findTurn(turn)).toEqual(reopened[0]);
       });
 
       test("leaves a completed, a changed or an earlier turn alone", async () => {

@@ -2,7 +2,7 @@ import type { Step } from "../assistant/step.ts";
 import type { Id } from "../ids.ts";
 import type { ModelCall } from "../ledger/model-call.ts";
 import type { Conversation, NewConversation } from "./conversation.ts";
-import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "./turn.ts";
+import type { CountedTurn, Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "./turn.ts";
 
 export type BeginOutcome =
   | { readonly type: "begun"; readonly turn: RunningTurn; readonly conversation: Conversation }
@@ -53,7 +53,7 @@ export interface ConversationStore {
   ): Promise<boolean>;
   /** Ends a running turn, with the last of its steps where that is not saved yet. */
   endTurn(
-    ref: TurnRef,
+    turn: CountedTurn,
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,

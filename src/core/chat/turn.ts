@@ -70,6 +70,9 @@ export type RunningTurn = TurnBase & Extract<TurnState, { state: "running" }>;
 export type FailedTurn = TurnBase & Extract<TurnState, { state: "failed" }>;
 export type EndedTurn = TurnBase & Exclude<TurnState, { state: "running" }>;
 
+/** A turn with what its conversation's sums are counted from. */
+export type CountedTurn = Pick<TurnBase, "conversationId" | "seq" | "messageOffset" | "createdAt">;
+
 /** A turn to begin; the store numbers it. */
 export type NewTurn = Omit<
   RunningTurn,

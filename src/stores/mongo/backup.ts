@@ -11,10 +11,9 @@ import type { Conversation } from "../../core/chat/conversation.ts";
 import { type HeldCall, mergeUsage } from "../../core/ledger/merge-usage.ts";
 import type { UsageRow } from "../../core/ledger/model-call.ts";
 import type { MongoDatabase } from "./client.ts";
+import { sumsUpTo } from "./conversation-sums.ts";
 import {
   type ConversationDocument,
-  lastMessageAt,
-  messagesUpTo,
   type SessionDocument,
   type TurnDocument,
   toConversation,
@@ -104,9 +103,9 @@ export class MongoBackupSource implements BackupSource {
         `Conversation ${conversation._id} counts ${conversation.turn_count} turns, and the last one is missing.`,
       );
     }
-    const updatedAt = Math.max(conversation.updated_at.getTime(), lastMessageAt(last).getTime());
-    const sums = { turnCount: last.seq, messageCount: messagesUpTo(last), updatedAt };
-    yield { type: "conversation", conversation: { ...toConversation(conversation), ...sums } };
+    const sums = sumsUpTo(toTurn(last));
+    const updatedAt = Math.max(conversation.updated_at.getTime(), sums.updatedAt);
+    yield { type: "conversation", conversation: { ...toConversation(conversation), ...sums, updatedAt } };
     for (let seq = 1; seq < last.seq; seq += TURN_PAGE) {
       const page = { $gte: seq, $lt: Math.min(seq + TURN_PAGE, last.seq) };
       const filter = { conversation_id: conversation._id, seq: page };

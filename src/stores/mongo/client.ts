@@ -128,7 +128,7 @@ export function isDuplicateKey(error: unknown): boolean {
 }
 
 /** Whether a write that failed so may have been done all the same, now or in a moment. */
-export function isAnswerLost(error: unknown): boolean {
+function isAnswerLost(error: unknown): boolean {
   return (
     isSocketError(error) ||
     error instanceof MongoNetworkError ||

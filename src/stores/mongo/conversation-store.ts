@@ -1,26 +1,28 @@
-import type { Collection, Filter, UpdateFilter } from "mongodb";
+import type { Filter, UpdateFilter } from "mongodb";
 import type { Step } from "../../core/assistant/step.ts";
-import {
-  type Conversation,
-  conversationNotFound,
-  type NewConversation,
-} from "../../core/chat/conversation.ts";
+import type { Conversation, NewConversation } from "../../core/chat/conversation.ts";
 import type {
   BeginOutcome,
   ConversationStore,
   ListPosition,
   PlacedStep,
 } from "../../core/chat/conversation-store.ts";
-import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
+import type {
+  CountedTurn,
+  Lease,
+  NewTurn,
+  RunningTurn,
+  Turn,
+  TurnRef,
+  TurnState,
+} from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
-import { insert, isAnswerLost, type MongoDatabase, repeatable } from "./client.ts";
+import type { MongoDatabase } from "./client.ts";
+import { address, Collections } from "./collections.ts";
+import { countedUp, isBehind, sumsUpTo } from "./conversation-sums.ts";
 import {
   type ConversationDocument,
-  lastMessageAt,
-  messagesUpTo,
-  newConversationDocument,
-  newTurnDocument,
   type TurnDocument,
   toConversation,
   toLeaseDocument,
@@ -29,6 +31,8 @@ import {
   toStepDocument,
   toTurn,
 } from "./documents.ts";
+import { KnownConversations } from "./known-conversations.ts";
+import { TurnStarter } from "./turn-starter.ts";
 import { toCallDocument } from "./usage-documents.ts";
 
 /**
@@ -41,23 +45,27 @@ import { toCallDocument } from "./usage-documents.ts";
  * | ----------------------------- | ---------------------------------------- | ------------- |
  * | making the conversation       | one without turns, in no list            | the next beginTurn, which uses it |
  * | superseding a failed turn     | a failed turn that can't be reopened     | nothing: its failure stands |
- * | inserting the turn            | a running turn that is not counted       | findConversation; takeOverTurn, before the turn can end |
- * | counting the turn             | a running turn                           | takeOverTurn |
- * | a step, a renewal             | a running turn                           | takeOverTurn |
+ * | inserting the turn            | a running turn that is not counted       | findConversation; takeOverTurn |
+ * | a step, a renewal             | a running turn, perhaps not counted      | findConversation; takeOverTurn |
  * | taking the turn over          | a running turn, perhaps not counted      | findConversation; the next takeOverTurn |
- * | ending the turn               | a reply that is not counted              | findConversation; the next beginTurn |
+ * | ending the turn               | a turn or a reply that is not counted    | findConversation; the next beginTurn |
  *
- * So a turn that has ended is in turn_count, and at most the last turn is missing from the sums.
+ * A turn is counted at its end, and at its beginning too unless this process knows that the one before it is
+ * counted. So at most the last turn is missing from the sums, and the first one is in them while it runs. A
+ * conversation in the list may be as it was before the turn that runs in it; looked up by itself it never is.
+ *
+ * In a conversation that this process knows a turn makes four writes: the turn, its step, its end, the sums.
  */
 export class MongoConversationStore implements ConversationStore {
   readonly #database: MongoDatabase;
-  readonly #conversations: Collection<ConversationDocument>;
-  readonly #turns: Collection<TurnDocument>;
+  readonly #stored: Collections;
+  readonly #known = new KnownConversations();
+  readonly #starter: TurnStarter;
 
   constructor(database: MongoDatabase) {
     this.#database = database;
-    this.#conversations = database.db.collection<ConversationDocument>("conversations");
-    this.#turns = database.db.collection<TurnDocument>("turns");
+    this.#stored = new Collections(database.db);
+    this.#starter = new TurnStarter(this.#stored, this.#known);
   }
 
   async beginTurn(
@@ -65,32 +73,7 @@ export class MongoConversationStore implements ConversationStore {
     ifMissing?: NewConversation,
     calls: readonly ModelCall[] = [],
   ): Promise<BeginOutcome> {
-    return this.#database.run(async (signal) => {
-      // Each round reads how things stand and tries one insert. When that is refused, or its answer is
-      // lost, what there is now tells why: no error's text, which servers word differently.
-      for (;;) {
-        const conversation = await this.#conversations.findOne({ _id: turn.conversationId }, { signal });
-        if (!conversation && ifMissing) {
-          await insert(this.#conversations, newConversationDocument(ifMissing), signal);
-          continue;
-        }
-        if (conversation?.owner !== turn.owner) throw conversationNotFound();
-
-        // In this order: a running turn that has the key itself must be found by it.
-        const last = await this.#lastTurn(conversation, signal);
-        const keyed = await this.#keyedTurn(turn, signal);
-        if (last?.lease.holder === turn.lease.holder) return this.#begun(last, signal);
-        if (keyed) return { type: "duplicate", turn: toTurn(keyed) };
-        if (last?.state === "running") return { type: "busy", running: toRunningTurn(last) };
-        if (last?.state === "failed" && !(await this.#supersede(last, signal))) continue;
-
-        const made = calls.filter(
-          ({ operation }) => operation !== "title" || conversation.title_state === "pending",
-        );
-        const document = newTurnDocument(turn, last ?? undefined, made);
-        if (await insert(this.#turns, document, signal)) return this.#begun(document, signal);
-      }
-    });
+    return this.#database.run((signal) => this.#starter.begin(turn, ifMissing, calls, signal));
   }
 
   async saveStep(
@@ -108,32 +91,33 @@ export class MongoConversationStore implements ConversationStore {
   }
 
   async endTurn(
-    ref: TurnRef,
+    turn: CountedTurn,
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
     now: number,
     calls: readonly ModelCall[] = [],
     lastStep?: PlacedStep,
   ): Promise<boolean> {
+    const held = { ...heldBy(turn, holder), ...(lastStep && noGapBefore(lastStep.index)) };
+    const update: UpdateFilter<TurnDocument> = {
+      $set: {
+        ...(lastStep && { [`steps.${lastStep.index}`]: toStepDocument(lastStep.step) }),
+        ...outcomeFields(outcome),
+        state: outcome.state,
+        updated_at: new Date(now),
+        usage_due: true,
+      },
+      ...takingDown(calls),
+    };
+    const isEnded = ({ state, lease }: TurnDocument) => state === outcome.state && lease.holder === holder;
     return this.#database.run(async (signal) => {
-      const ended = await this.#change(
-        ref,
-        { state: "running", "lease.holder": holder, ...(lastStep && noGapBefore(lastStep.index)) },
-        {
-          $set: {
-            ...(lastStep && { [`steps.${lastStep.index}`]: toStepDocument(lastStep.step) }),
-            ...outcomeFields(outcome),
-            state: outcome.state,
-            updated_at: new Date(now),
-            usage_due: true,
-          },
-          ...takingDown(calls),
-        },
-        (turn) => turn.state !== "running" && turn.lease.holder === holder,
-        signal,
-      );
-      if (ended?.state === "completed") await this.#count(ended, signal);
-      return ended !== undefined;
+      const hasEnded = await this.#change(turn, held, update, isEnded, signal);
+      if (hasEnded) {
+        const sums = sumsUpTo({ ...turn, state: outcome.state, updatedAt: now });
+        await this.#stored.count(turn.conversationId, sums, signal);
+        if (outcome.state === "completed") this.#known.completed(turn.conversationId, sums);
+      }
+      return hasEnded;
     });
   }
 
@@ -141,7 +125,7 @@ export class MongoConversationStore implements ConversationStore {
     if (calls.length === 0) return;
     const update = { $set: { usage_due: true as const }, ...takingDown(calls) };
     await this.#database.run((signal) =>
-      repeatable(() => this.#turns.updateOne(address(ref), update), signal),
+      this.#stored.turnWrites.update({ filter: address(ref), update }, signal),
     );
   }
 
@@ -173,7 +157,7 @@ export class MongoConversationStore implements ConversationStore {
 
   async listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
     return this.#database.read(async (signal) => {
-      const turns = await this.#turns
+      const turns = await this.#stored.turns
         .find({ state: "running", "lease.expires_at": { $lte: new Date(now) } }, { signal })
         .project<Pick<TurnDocument, "conversation_id" | "seq">>({ conversation_id: 1, seq: 1 })
         .sort({ "lease.expires_at": 1 })
@@ -194,24 +178,27 @@ export class MongoConversationStore implements ConversationStore {
   async listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
     return this.#database.read(async (signal) => {
       const filter = { conversation_id: conversationId, seq: { $gte: fromSeq, $lte: toSeq } };
-      const turns = await this.#turns.find(filter, { signal }).sort({ seq: 1 }).toArray();
+      const turns = await this.#stored.turns.find(filter, { signal }).sort({ seq: 1 }).toArray();
       return turns.map(toTurn);
     });
   }
 
   async findConversation(owner: string, id: Id): Promise<Conversation | undefined> {
     return this.#database.read(async (signal) => {
-      const conversation = await this.#conversations.findOne({ _id: id, owner }, { signal });
+      const conversation = await this.#stored.conversations.findOne({ _id: id, owner }, { signal });
       if (!conversation) return undefined;
-      const last = await this.#lastTurn(conversation, signal);
-      if (last && isBehind(conversation, last)) return toConversation(await this.#count(last, signal));
-      return toConversation(conversation);
+      const last = await this.#stored.lastTurn(conversation, signal);
+      const stored = toConversation(conversation);
+      if (!last) return stored;
+      const sums = sumsUpTo(toTurn(last));
+      if (isBehind(stored, sums)) await this.#stored.count(id, sums, signal);
+      return countedUp(stored, sums);
     });
   }
 
   async listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
     return this.#database.read(async (signal) => {
-      const conversations = await this.#conversations
+      const conversations = await this.#stored.conversations
         .find({ owner, turn_count: { $gt: 0 }, ...(after && following(after)) }, { signal })
         .sort({ created_at: -1, _id: -1 })
         .limit(limit)
@@ -221,65 +208,19 @@ export class MongoConversationStore implements ConversationStore {
   }
 
   async setTitle(ref: TurnRef, title: string, calls: readonly ModelCall[] = []): Promise<void> {
-    const filter = { _id: ref.conversationId, title_state: "pending" as const };
-    const update = { $set: { title, title_state: "final" as const } };
-    await Promise.all([
+    const change = {
+      filter: { _id: ref.conversationId, title_state: "pending" as const },
+      update: { $set: { title, title_state: "final" as const } },
+    };
+    const [, isGiven] = await Promise.all([
       this.recordCalls(ref, calls),
-      this.#database.run((signal) => repeatable(() => this.#conversations.updateOne(filter, update), signal)),
+      this.#database.run((signal) => this.#stored.conversationWrites.update(change, signal)),
     ]);
+    if (isGiven) this.#known.titled(ref.conversationId, title);
   }
 
   async ping(): Promise<void> {
     await this.#database.read((signal) => this.#database.db.command({ ping: 1 }, { signal }));
-  }
-
-  /** The conversation's last turn, also when it is not counted yet; bounded by its index at any length. */
-  #lastTurn(conversation: ConversationDocument, signal: AbortSignal): Promise<TurnDocument | null> {
-    const filter = { conversation_id: conversation._id, seq: { $gte: conversation.turn_count } };
-    return this.#turns.findOne(filter, { sort: { seq: -1 }, signal });
-  }
-
-  async #keyedTurn(turn: NewTurn, signal: AbortSignal): Promise<TurnDocument | null> {
-    const { conversationId, idempotencyKey } = turn;
-    if (idempotencyKey === undefined) return null;
-    const filter = { conversation_id: conversationId, idempotency_key: idempotencyKey };
-    return this.#turns.findOne(filter, { signal });
-  }
-
-  async #begun(turn: TurnDocument, signal: AbortSignal): Promise<BeginOutcome> {
-    const conversation = toConversation(await this.#count(turn, signal));
-    // As it was when the turn's calls were taken down: it may have got its title since.
-    const titleState = turn.calls?.some(({ operation }) => operation === "title")
-      ? "pending"
-      : conversation.titleState;
-    return { type: "begun", turn: toRunningTurn(turn), conversation: { ...conversation, titleState } };
-  }
-
-  /** Brings the conversation's sums up to this turn. */
-  async #count(turn: TurnDocument, signal: AbortSignal): Promise<ConversationDocument> {
-    const sums = {
-      turn_count: turn.seq,
-      message_count: messagesUpTo(turn),
-      updated_at: lastMessageAt(turn),
-    };
-    const filter = { _id: turn.conversation_id };
-    const conversation = await repeatable(
-      () => this.#conversations.findOneAndUpdate(filter, { $max: sums }, { returnDocument: "after" }),
-      signal,
-    );
-    if (!conversation) throw new Error(`Turn ${turn._id} has no conversation`);
-    return conversation;
-  }
-
-  /**
-   * Closes a failed turn for good, before a turn is put after it: otherwise it could be reopened, and
-   * gain a reply, between this process's reading of it and the insert that builds on what was read.
-   */
-  async #supersede(turn: TurnDocument, signal: AbortSignal): Promise<boolean> {
-    const filter = { ...addressOf(turn), state: "failed" as const };
-    const write = () => this.#turns.updateOne(filter, { $set: { superseded: true } });
-    const { matchedCount } = await repeatable(write, signal);
-    return matchedCount > 0;
   }
 
   async #updateHeld(
@@ -288,11 +229,8 @@ export class MongoConversationStore implements ConversationStore {
     condition: Filter<TurnDocument>,
     update: UpdateFilter<TurnDocument>,
   ): Promise<boolean> {
-    const filter = { ...address(ref), state: "running" as const, "lease.holder": holder, ...condition };
-    return this.#database.run(async (signal) => {
-      const { matchedCount } = await repeatable(() => this.#turns.updateOne(filter, update), signal);
-      return matchedCount > 0;
-    });
+    const filter = { ...heldBy(ref, holder), ...condition };
+    return this.#database.run((signal) => this.#stored.turnWrites.update({ filter, update }, signal));
   }
 
   async #setRunning(
@@ -303,65 +241,53 @@ export class MongoConversationStore implements ConversationStore {
     update: UpdateFilter<TurnDocument>,
   ): Promise<RunningTurn | undefined> {
     const running = { state: "running" as const, lease: toLeaseDocument(lease), updated_at: new Date(now) };
+    const isOurs = ({ state, lease: { holder } }: TurnDocument) =>
+      state === "running" && holder === lease.holder;
     return this.#database.run(async (signal) => {
-      const turn = await this.#change(
-        ref,
-        condition,
-        { ...update, $set: { ...update.$set, ...running } },
-        ({ state, lease: { holder } }) => state === "running" && holder === lease.holder,
-        signal,
-      );
-      if (!turn) return undefined;
-      await this.#count(turn, signal);
-      return toRunningTurn(turn);
+      const filter = { ...address(ref), ...condition };
+      const change = { ...update, $set: { ...update.$set, ...running } };
+      if (!(await this.#change(ref, filter, change, isOurs, signal))) return undefined;
+      const stored = await this.#stored.turns.findOne(address(ref), { signal });
+      if (!stored || !isOurs(stored)) return undefined;
+      const turn = toRunningTurn(stored);
+      await this.#stored.count(turn.conversationId, sumsUpTo(turn), signal);
+      return turn;
     });
   }
 
   /**
-   * Changes a turn, once; undefined when the condition does not hold.
+   * Changes a turn, once; false when the filter does not match it.
    *
-   * @param isDone whether a turn shows that this very change was made: read when its answer is lost.
+   * @param isDone whether a turn shows that this very change was made: asked when its answer is lost.
    */
-  async #change(
+  #change(
     ref: TurnRef,
-    condition: Filter<TurnDocument>,
+    filter: Filter<TurnDocument>,
     update: UpdateFilter<TurnDocument>,
     isDone: (turn: TurnDocument) => boolean,
     signal: AbortSignal,
-  ): Promise<TurnDocument | undefined> {
-    const filter = { ...address(ref), ...condition };
-    const write = async () => {
-      signal.throwIfAborted();
-      return (await this.#turns.findOneAndUpdate(filter, update, { returnDocument: "after" })) ?? undefined;
+  ): Promise<boolean> {
+    const wasMade = async () => {
+      const turn = await this.#stored.turns.findOne(address(ref), { signal });
+      return turn !== null && isDone(turn);
     };
-    try {
-      return await write();
-    } catch (error) {
-      if (!isAnswerLost(error)) throw error;
-      const turn = await this.#turns.findOne(address(ref), { signal });
-      return turn && isDone(turn) ? turn : write();
-    }
+    return this.#stored.turnWrites.update({ filter, update, isDone: wasMade }, signal);
   }
 
   async #findTurn(filter: Filter<TurnDocument>): Promise<Turn | undefined> {
     return this.#database.read(async (signal) => {
-      const turn = await this.#turns.findOne(filter, { signal });
+      const turn = await this.#stored.turns.findOne(filter, { signal });
       return turn ? toTurn(turn) : undefined;
     });
   }
 }
 
-/** Every access to one turn starts with this: with the shard key, then the index that finds it. */
 function noGapBefore(index: number) {
   return index === 0 ? {} : { [`steps.${index - 1}`]: { $exists: true } };
 }
 
-function address({ conversationId, seq }: TurnRef) {
-  return { conversation_id: conversationId, seq };
-}
-
-function addressOf({ conversation_id, seq }: TurnDocument) {
-  return { conversation_id, seq };
+function heldBy(ref: TurnRef, holder: string) {
+  return { ...address(ref), state: "running" as const, "lease.holder": holder };
 }
 
 function outcomeFields(outcome: Exclude<TurnState, { state: "running" }>): Partial<TurnDocument> {
@@ -374,14 +300,6 @@ function outcomeFields(outcome: Exclude<TurnState, { state: "running" }>): Parti
 function takingDown(calls: readonly ModelCall[]): UpdateFilter<TurnDocument> {
   if (calls.length === 0) return {};
   return { $push: { calls: { $each: calls.map(toCallDocument) } }, $inc: { calls_written: calls.length } };
-}
-
-function isBehind(conversation: ConversationDocument, last: TurnDocument): boolean {
-  return (
-    conversation.turn_count < last.seq ||
-    conversation.message_count < messagesUpTo(last) ||
-    conversation.updated_at < lastMessageAt(last)
-  );
 }
 
 function following({ createdAt, id }: ListPosition): Filter<ConversationDocument> {

@@ -15,6 +15,7 @@ import type { UserLocale } from "../../core/context.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
 import type { FinishReason } from "../../core/model/language-model.ts";
+import type { Sums } from "./conversation-sums.ts";
 import {
   type CallDocument,
   toCallDocument,
@@ -141,14 +142,14 @@ export function toConversation(document: ConversationDocument): Whole<Conversati
   };
 }
 
-/** The turn after `last`, or a conversation's first. */
+/** @param before what the conversation has, up to the turn before it. */
 export function newTurnDocument(
   turn: NewTurn,
-  last: TurnDocument | undefined,
+  before: Pick<Sums, "turnCount" | "messageCount">,
   calls: readonly ModelCall[],
 ): TurnDocument {
   const createdAt = new Date(turn.createdAt);
-  const seq = last ? last.seq + 1 : 1;
+  const seq = before.turnCount + 1;
   return {
     _id: turnDocumentId({ conversationId: turn.conversationId, seq }),
     turn_id: turn.id,
@@ -157,7 +158,7 @@ export function newTurnDocument(
     owner: turn.owner,
     idempotency_key: turn.idempotencyKey,
     request_hash: turn.requestHash,
-    message_offset: last ? messagesUpTo(last) : 0,
+    message_offset: before.messageCount,
     user: toMessageDocument(turn.user),
     user_locale: turn.userLocale,
     platform: turn.platform,
@@ -175,16 +176,6 @@ export function newTurnDocument(
 
 export function turnDocumentId({ conversationId, seq }: TurnRef): string {
   return `${conversationId}:${seq}`;
-}
-
-/** The number of messages of the conversation, this turn's among them. */
-export function messagesUpTo(turn: TurnDocument): number {
-  return turn.message_offset + (turn.state === "completed" ? 2 : 1);
-}
-
-/** When the turn last gave a message to its conversation. */
-export function lastMessageAt(turn: TurnDocument): Date {
-  return turn.state === "completed" ? turn.updated_at : turn.created_at;
 }
 
 export function toTurn(document: TurnDocument): Turn {

@@ -121,6 +121,41 @@ await describeMongo("MongoConversationStore after a crash", (server) => {
     });
   });
 
+  describe("after inserting a turn in a conversation that was known", () => {
+    async function beginKnown(): Promise<RunningTurn> {
+      const first = await begin(store);
+      await store.setTitle(first, "Lisbon");
+      await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
+      const second = await begin(store, { conversationId: first.conversationId });
+      expect(await store.listConversations("ann", 10)).toMatchObject([{ turnCount: 1, messageCount: 2 }]);
+      return second;
+    }
+    const counted = { turnCount: 2, messageCount: 3 };
+
+    test("reading the conversation counts it", async () => {
+      const { conversationId } = await beginKnown();
+      expect(await store.findConversation("ann", conversationId)).toMatchObject(counted);
+      expect(await store.listConversations("ann", 10)).toMatchObject([counted]);
+    });
+
+    test("taking it over counts it", async () => {
+      const heir = new MongoConversationStore(database);
+      expect(await heir.takeOverTurn(await beginKnown(), lease, T0 + 10_000)).toMatchObject({ attempts: 2 });
+      expect(await store.listConversations("ann", 10)).toMatchObject([counted]);
+    });
+
+    test("and ending it, failed, the next turn counts it", async () => {
+      const { conversationId, lease: own, ...turn } = await beginKnown();
+      const end = () => store.endTurn({ ...turn, conversationId }, own.holder, failed, T0 + 70);
+      expect(await uncounted(conversationId, end)).toBe(true);
+      const next = await new MongoConversationStore(database).beginTurn(newTurn(conversationId));
+      expect(next).toMatchObject({
+        turn: { seq: 3, messageOffset: 3 },
+        conversation: { turnCount: 3, messageCount: 4 },
+      });
+    });
+  });
+
   describe("after superseding a failed turn", () => {
     async function superseded(): Promise<RunningTurn> {
       const turn = await begin(store);
@@ -150,8 +185,9 @@ await describeMongo("MongoConversationStore after a crash", (server) => {
   });
 
   test("sums that are far behind are caught up with", async () => {
-    const { conversationId, ...first } = await begin(store);
-    await store.endTurn({ conversationId, seq: 1 }, first.lease.holder, completed(), T0 + 60);
+    const first = await begin(store);
+    const { conversationId } = first;
+    await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
     for (let seq = 2; seq <= 5; seq++) {
       const turn = await begin(store, { conversationId });
       await store.endTurn(turn, turn.lease.holder, completed(), T0 + 60);

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ConversationStore } from "../../../src/core/chat/conversation-store.ts";
-import type { TurnRef } from "../../../src/core/chat/turn.ts";
+import type { CountedTurn } from "../../../src/core/chat/turn.ts";
 import { MongoDatabase } from "../../../src/stores/mongo/client.ts";
 import { MongoConversationStore } from "../../../src/stores/mongo/conversation-store.ts";
 import { MongoSessionStore } from "../../../src/stores/mongo/session-store.ts";
@@ -19,7 +19,7 @@ const TIMEOUT_MS = 500;
 const WRITERS = 8;
 
 /** Every way of asking the stores for something. */
-function allCalls(store: ConversationStore, database: MongoDatabase, ref: TurnRef) {
+function allCalls(store: ConversationStore, database: MongoDatabase, ref: CountedTurn) {
   const sessions = new MongoSessionStore(database, 60_000);
   const conversation = newConversation();
   const lease = { holder: "heir", expiresAt: T0 + 30_000 };
@@ -84,7 +84,7 @@ await describeMongo("MongoDB goes away", (server) => {
     test("killed under load and started again: nothing acknowledged is lost, and the same client goes on", async () => {
       // With time enough on a machine that has other work.
       const store = new MongoConversationStore(open.connect());
-      const acknowledged: { turn: TurnRef; steps: number; ended: boolean }[] = [];
+      const acknowledged: { turn: CountedTurn; steps: number; ended: boolean }[] = [];
       const enough = Promise.withResolvers<void>();
       let killed = false;
 
@@ -158,7 +158,7 @@ await describeMongo("MongoDB goes away", (server) => {
     ])("is in no error when %s", async (_, host) => {
       const uri = `mongodb://ann:${PASSWORD}@${host}/parley?authSource=admin&directConnection=true`;
       const locked = open.connect({ uri, timeoutMs: TIMEOUT_MS });
-      const ref = { conversationId: ids.next(), seq: 1 };
+      const ref = { conversationId: ids.next(), seq: 1, messageOffset: 0, createdAt: T0 };
       const found = await reasons(allCalls(new MongoConversationStore(locked), locked, ref));
       for (const reason of found) {
         expect(reason).toEqual(UNAVAILABLE);

@@ -54,8 +54,18 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     expect(await turnCount(turn)).toBe(1);
   });
 
+  test("beginTurn: of the insert in a conversation that is known", async () => {
+    const first = await begin(store);
+    await store.setTitle(first, "Lisbon");
+    await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
+    proxy.loseAnswer("insert", "turns");
+    const turn = await begin(store, { conversationId: first.conversationId, idempotencyKey: "k" });
+    expect(turn).toMatchObject({ seq: 2, messageOffset: 2 });
+    expect(await turnCount(turn)).toBe(2);
+  });
+
   test("beginTurn: of the conversation's count", async () => {
-    proxy.loseAnswer("findAndModify", "conversations");
+    proxy.loseAnswer("update", "conversations");
     const { conversationId } = await begin(store);
     const counted = { turnCount: 1, messageCount: 1 };
     expect(await direct.findConversation("ann", conversationId)).toMatchObject(counted);
@@ -85,7 +95,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     "endTurn, $outcome.state",
     async ({ outcome }) => {
       const turn = await begin(store);
-      proxy.loseAnswer("findAndModify", "turns");
+      proxy.loseAnswer("update", "turns");
       expect(await store.endTurn(turn, turn.lease.holder, outcome, T0 + 60)).toBe(true);
       expect(await direct.findTurn(turn)).toMatchObject(outcome);
       const messageCount = outcome.state === "completed" ? 2 : 1;
@@ -95,15 +105,28 @@ await describeMongo("MongoDB's answers get lost", (server) => {
 
   test("endTurn: of the conversation's count", async () => {
     const turn = await begin(store);
-    proxy.loseAnswer("findAndModify", "conversations");
+    proxy.loseAnswer("update", "conversations");
     expect(await store.endTurn(turn, turn.lease.holder, completed(), T0 + 60)).toBe(true);
     expect(await direct.listConversations("ann", 1)).toMatchObject([{ messageCount: 2 }]);
+  });
+
+  test("takeOverTurn of several at the same time: each attempt counts once", async () => {
+    const begun = await Promise.all(Array.from({ length: 12 }, () => begin(store)));
+    const lease = ({ id }: RunningTurn) => ({ holder: `heir of ${id}`, expiresAt: T0 + 30_000 });
+    const takeOver = (turn: RunningTurn) => store.takeOverTurn(turn, lease(turn), T0 + 10_000);
+    // The first one goes alone, the others together.
+    for (let count = 0; count < 2; count++) proxy.loseAnswer("update", "turns");
+    const taken = await Promise.all(begun.map(takeOver));
+    expect(taken).toEqual(
+      begun.map((turn) => ({ ...turn, attempts: 2, lease: lease(turn), updatedAt: T0 + 10_000 })),
+    );
+    for (const turn of taken) expect(turn && (await direct.findTurn(turn))).toEqual(turn);
   });
 
   test("takeOverTurn: the attempt counts once", async () => {
     const turn = await begin(store);
     const lease = { holder: "heir", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("findAndModify", "turns");
+    proxy.loseAnswer("update", "turns");
     expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
     expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
   });
@@ -112,7 +135,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     const turn = await begin(store);
     await store.endTurn(turn, turn.lease.holder, failed, T0 + 5);
     const lease = { holder: "again", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("findAndModify", "turns");
+    proxy.loseAnswer("update", "turns");
     expect(await store.reopenTurn(turn, T0 + 5, lease, T0 + 6)).toMatchObject({ attempts: 1, lease });
   });
 
@@ -148,7 +171,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     const hasty = open.connect({ uri: proxy.uri(database.db.databaseName), timeoutMs: 500 });
     const conversation = newConversation();
     const turn = newTurn(conversation.id, { idempotencyKey: "k" });
-    proxy.loseAnswer("insert", "turns", { andServer: true });
+    proxy.loseAnswer("insert", "turns", "with_server");
     const begun = new MongoConversationStore(hasty).beginTurn(turn, conversation);
     await expect(begun).rejects.toMatchObject({ code: "unavailable" });
     expect(await direct.findTurnByKey("ann", "k")).toMatchObject({ id: turn.id, state: "running" });

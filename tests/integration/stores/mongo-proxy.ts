@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 interface Loss {
   /** What the command has in it: a BSON field of its name, the collection as that field's value. */
   readonly parts: string[];
-  readonly andServer: boolean;
+  readonly how: "cut" | "with_server" | "silently";
 }
 
 /** Stands between a client and the server, and loses what it is told to lose. */
@@ -31,10 +31,11 @@ export class MongoProxy {
    * Cuts the connection when the answer comes to the next command of this name on this collection: it is
    * done, and its client does not know. Several losses meet commands in their order.
    *
-   * @param andServer whether the server is out of reach from then on.
+   * @param how `with_server`: the server is out of reach from then on; `silently`: the connection stays, and
+   *   nothing comes from it any more.
    */
-  loseAnswer(command: string, collection: string, { andServer = false } = {}): void {
-    this.#losses.push({ parts: [`\x02${command}\0`, `\0${collection}\0`], andServer });
+  loseAnswer(command: string, collection: string, how: Loss["how"] = "cut"): void {
+    this.#losses.push({ parts: [`\x02${command}\0`, `\0${collection}\0`], how });
   }
 
   /** The losses that are still to come. */
@@ -67,8 +68,8 @@ export class MongoProxy {
     });
     server.on("data", (bytes) => {
       if (!losing) client.write(bytes);
-      else if (losing.andServer) this.close();
-      else cut();
+      else if (losing.how === "with_server") this.close();
+      else if (losing.how === "cut") cut();
     });
   }
 }

@@ -8,7 +8,7 @@ await describeMongo("MongoDB's schema", (server) => {
     const open = await openTestDatabase(server);
     const database = open.connect();
     const conversation = newConversation();
-    const turn = newTurnDocument(newTurn(conversation.id), undefined, []);
+    const turn = newTurnDocument(newTurn(conversation.id), { turnCount: 0, messageCount: 0 }, []);
     const misshapen = [
       ["conversations", { ...newConversationDocument(conversation), title_state: "maybe" }],
       ["turns", { ...turn, seq: 0 }],

@@ -1,0 +1,132 @@
+import {
+  type Conversation,
+  conversationNotFound,
+  type NewConversation,
+} from "../../core/chat/conversation.ts";
+import type { BeginOutcome } from "../../core/chat/conversation-store.ts";
+import type { NewTurn } from "../../core/chat/turn.ts";
+import type { ModelCall } from "../../core/ledger/model-call.ts";
+import type { Collections } from "./collections.ts";
+import { countedUp, sumsUpTo } from "./conversation-sums.ts";
+import {
+  newConversationDocument,
+  newTurnDocument,
+  type TurnDocument,
+  toConversation,
+  toRunningTurn,
+  toTurn,
+} from "./documents.ts";
+import type { KnownConversations } from "./known-conversations.ts";
+
+/** Begins turns: {@link ConversationStore.beginTurn}. */
+export class TurnStarter {
+  readonly #stored: Collections;
+  readonly #known: KnownConversations;
+
+  constructor(stored: Collections, known: KnownConversations) {
+    this.#stored = stored;
+    this.#known = known;
+  }
+
+  async begin(
+    turn: NewTurn,
+    ifMissing: NewConversation | undefined,
+    calls: readonly ModelCall[],
+    signal: AbortSignal,
+  ): Promise<BeginOutcome> {
+    return (
+      (await this.#beginInKnown(turn, calls, signal)) ??
+      (await this.#beginAfterLook(turn, ifMissing, calls, signal))
+    );
+  }
+
+  /** Begins the turn without a look, after what this process knows to be the last one; undefined if it is not. */
+  async #beginInKnown(
+    turn: NewTurn,
+    calls: readonly ModelCall[],
+    signal: AbortSignal,
+  ): Promise<BeginOutcome | undefined> {
+    const conversation = this.#known.take(turn);
+    if (!conversation) return undefined;
+    const document = newTurnDocument(turn, conversation, callsIn(conversation, calls));
+    return (await this.#stored.turnWrites.insert(document, signal))
+      ? this.#begun(document, conversation)
+      : undefined;
+  }
+
+  async #beginAfterLook(
+    turn: NewTurn,
+    ifMissing: NewConversation | undefined,
+    calls: readonly ModelCall[],
+    signal: AbortSignal,
+  ): Promise<BeginOutcome> {
+    // Each round reads how things stand and tries one insert. When that is refused, or its answer is
+    // lost, what there is now tells why: no error's text, which servers word differently.
+    for (;;) {
+      let stored = await this.#stored.conversations.findOne({ _id: turn.conversationId }, { signal });
+      let isNew = false;
+      if (!stored && ifMissing) {
+        stored = newConversationDocument(ifMissing);
+        isNew = await this.#stored.conversationWrites.insert(stored, signal);
+        if (!isNew) continue;
+      }
+      if (stored?.owner !== turn.owner) throw conversationNotFound();
+
+      // In this order: a running turn that has the key itself must be found by it.
+      const last = isNew ? null : await this.#stored.lastTurn(stored, signal);
+      const keyed = isNew ? null : await this.#keyedTurn(turn, signal);
+      const conversation = toConversation(stored);
+      if (last?.lease.holder === turn.lease.holder) return this.#beginCounted(last, conversation, signal);
+      if (keyed) return { type: "duplicate", turn: toTurn(keyed) };
+      if (last?.state === "running") return { type: "busy", running: toRunningTurn(last) };
+      if (last?.state === "failed" && !(await this.#supersede(last, signal))) continue;
+
+      const before = last ? sumsUpTo(toTurn(last)) : conversation;
+      const document = newTurnDocument(turn, before, callsIn(conversation, calls));
+      if (await this.#stored.turnWrites.insert(document, signal)) {
+        return this.#beginCounted(document, conversation, signal);
+      }
+    }
+  }
+
+  async #beginCounted(
+    document: TurnDocument,
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<BeginOutcome> {
+    await this.#stored.count(conversation.id, sumsUpTo(toTurn(document)), signal);
+    return this.#begun(document, conversation);
+  }
+
+  /** @param conversation as it was before the turn, or is by now. */
+  #begun(document: TurnDocument, conversation: Conversation): BeginOutcome {
+    const turn = toRunningTurn(document);
+    const counted = countedUp(conversation, sumsUpTo(turn));
+    this.#known.begun(counted);
+    // As it was when the turn's calls were taken down: it may have got its title since.
+    const isNamed = document.calls?.some(({ operation }) => operation === "title");
+    return { type: "begun", turn, conversation: isNamed ? { ...counted, titleState: "pending" } : counted };
+  }
+
+  async #keyedTurn(turn: NewTurn, signal: AbortSignal): Promise<TurnDocument | null> {
+    const { conversationId, idempotencyKey } = turn;
+    if (idempotencyKey === undefined) return null;
+    const filter = { conversation_id: conversationId, idempotency_key: idempotencyKey };
+    return this.#stored.turns.findOne(filter, { signal });
+  }
+
+  /**
+   * Closes a failed turn for good, before a turn is put after it: otherwise it could be reopened, and
+   * gain a reply, between this process's reading of it and the insert that builds on what was read.
+   */
+  async #supersede(turn: TurnDocument, signal: AbortSignal): Promise<boolean> {
+    const { conversation_id, seq } = turn;
+    const filter = { conversation_id, seq, state: "failed" as const };
+    return this.#stored.turnWrites.update({ filter, update: { $set: { superseded: true } } }, signal);
+  }
+}
+
+/** Of a turn's first calls, those that are made. */
+function callsIn({ titleState }: Conversation, calls: readonly ModelCall[]): readonly ModelCall[] {
+  return calls.filter(({ operation }) => operation !== "title" || titleState === "pending");
+}

@@ -10,8 +10,14 @@ export function addTraceHeaders(
   rules: readonly AllowRule[],
   traceHeaders: () => Readonly<Record<string, string>>,
 ): Dispatcher.DispatcherComposeInterceptor {
+  // Nearly all requests go to one host, the model's.
+  let last: { readonly origin: string | URL; readonly named: boolean } | undefined;
+  const takes = (origin: string | URL) => {
+    if (last?.origin !== origin) last = { origin, named: isNamed(new URL(origin), rules) };
+    return last.named;
+  };
   return (dispatch) => (options, handler) => {
-    if (!options.origin || !isNamed(new URL(options.origin), rules)) return dispatch(options, handler);
+    if (!options.origin || !takes(options.origin)) return dispatch(options, handler);
     return dispatch({ ...options, headers: { ...options.headers, ...traceHeaders() } }, handler);
   };
 }

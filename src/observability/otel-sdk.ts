@@ -1,18 +1,21 @@
 import { ExportResultCode, W3CTraceContextPropagator } from "@opentelemetry/core";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import {
+  convertLegacyHttpOptions,
+  createOtlpHttpExportDelegate,
+} from "@opentelemetry/otlp-exporter-base/node-http";
 import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
-  BatchSpanProcessor,
   ParentBasedSampler,
+  RandomIdGenerator,
   type Sampler,
-  type SpanExporter,
   TraceIdRatioBasedSampler,
-  TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Config } from "../config.ts";
 import type { Logger } from "../core/logger.ts";
+import { type Batch, Batches } from "./otlp/batches.ts";
+import { SpanMaker } from "./otlp/spans.ts";
 import { Tracing } from "./tracing.ts";
 
 export interface TracingSettings {
@@ -26,10 +29,8 @@ export interface TracingSettings {
   readonly log: Logger;
 }
 
-/** Spans that wait to be sent; more are dropped. */
-const MAX_QUEUE = 2_048;
-/** With content a span is larger by the length of a conversation, so fewer may wait. */
-const WITH_CONTENT = { maxQueue: 512, maxValueChars: 16_384 };
+/** What an attribute has of a text that was said. */
+const MAX_CONTENT_CHARS = 16_384;
 
 /**
  * OpenTelemetry's SDK, sending batches of spans to a collector as OTLP over HTTP. Where to and how
@@ -44,20 +45,23 @@ export function startTracing(settings: TracingSettings): Tracing {
     // Tells workers apart.
     "process.pid": process.pid,
   }).merge(detectResources({ detectors: [envDetector] }));
-  const maxQueueSize = captureContent ? WITH_CONTENT.maxQueue : MAX_QUEUE;
-  const provider = new TracerProvider({
-    resource,
+  const sender = openSender(log);
+  const scope = { name: "parley", version: serviceVersion };
+  const batches = new Batches(resource.attributes, scope, sender.send);
+  const spans = new SpanMaker({
     sampler: toSampler(settings),
-    spanProcessors: [
-      new BatchSpanProcessor({ exporter: reporting(new OTLPTraceExporter(), log), maxQueueSize }),
-    ],
-    spanLimits: captureContent ? { attributeValueLengthLimit: WITH_CONTENT.maxValueChars } : undefined,
+    ids: new RandomIdGenerator(),
+    maxValueChars: captureContent ? MAX_CONTENT_CHARS : undefined,
+    ended: (span) => batches.add(span),
   });
   return new Tracing({
-    tracer: provider.getTracer("parley", serviceVersion),
+    startSpan: (name, options, parent) => spans.start(name, options, parent),
     propagator: new W3CTraceContextPropagator(),
     captureContent,
-    shutdown: () => provider.shutdown().catch(() => undefined),
+    async shutdown() {
+      batches.flush();
+      await sender.shutdown().catch(() => undefined);
+    },
   });
 }
 
@@ -73,22 +77,29 @@ function toRootSampler(name: string | undefined, share: number): Sampler {
 }
 
 /** Tells the log when spans can no longer be delivered, and when they can again. */
-function reporting(exporter: SpanExporter, log: Logger): SpanExporter {
+function openSender(log: Logger) {
+  const exporter = createOtlpHttpExportDelegate<Batch, undefined>(
+    convertLegacyHttpOptions({}, "TRACES", "v1/traces", { "Content-Type": "application/x-protobuf" }),
+    { serializeRequest: ({ bytes }) => bytes, deserializeResponse: () => undefined },
+    "otlp_http_span_exporter",
+    { name: "span", countItems: ({ spans }) => spans },
+    undefined,
+  );
   let failing = false;
   return {
-    export(spans, done) {
-      exporter.export(spans, (result) => {
-        const failed = result.code !== ExportResultCode.SUCCESS;
-        if (failed && !failing) {
-          log.warn({ err: result.error }, "The collector takes no traces; spans are dropped until it does");
-        } else if (!failed && failing) {
-          log.info({}, "The collector takes traces again");
-        }
-        failing = failed;
-        done(result);
-      });
-    },
-    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    send: (batch: Batch) =>
+      new Promise<void>((resolve) => {
+        exporter.export(batch, (result) => {
+          const failed = result.code !== ExportResultCode.SUCCESS;
+          if (failed && !failing) {
+            log.warn({ err: result.error }, "The collector takes no traces; spans are dropped until it does");
+          } else if (!failed && failing) {
+            log.info({}, "The collector takes traces again");
+          }
+          failing = failed;
+          resolve();
+        });
+      }),
     shutdown: () => exporter.shutdown(),
   };
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Span, SpanKind } from "@opentelemetry/api";
+import { SpanKind } from "@opentelemetry/api";
 import type { Logger } from "../core/logger.ts";
 import { Refusal } from "../transport/incoming/refusal.ts";
 import type {
@@ -9,7 +9,7 @@ import type {
   RequestOutcome,
 } from "../transport/request-observer.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { errorType, markFailed } from "./tracing.ts";
+import { errorType, markFailed, type Span } from "./tracing.ts";
 
 /** Methods of HTTP that are told apart: RFC 9110, section 9, and RFC 5789. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
@@ -69,7 +69,7 @@ class WatchedRequest implements RequestObservation {
       return;
     }
     tracing.within(this.#span, () => this.#log(outcome, durationMs));
-    this.#span.setAttribute("http.response.status_code", status);
+    this.#span.setAttributes({ "http.response.status_code": status });
     if (error && status >= 500) markFailed(this.#span, errorType(error));
     this.#span.end();
   }

@@ -30,7 +30,8 @@ export function watchStores({ meters, tracing }: Telemetry) {
         const startedAt = performance.now();
         const span = tracing?.startChild(operation, spanOptions);
         try {
-          return await (tracing && span ? tracing.within(span, () => run(...args)) : run(...args));
+          // Not made the active one: a store has no spans beneath its own.
+          return await run(...args);
         } catch (error) {
           if (isStoreFailure(error)) errors.value++;
           if (span) markFailed(span, errorType(error));

@@ -1,6 +1,6 @@
-import { type Span, SpanKind } from "@opentelemetry/api";
+import { SpanKind } from "@opentelemetry/api";
 import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../core/model/language-model.ts";
-import { errorType, markFailed, type Tracing } from "./tracing.ts";
+import { errorType, markFailed, type Span, type Tracing } from "./tracing.ts";
 
 /**
  * The model with a span for each call (OpenTelemetry's semantic conventions for generative AI). What
@@ -27,7 +27,7 @@ export function tracedModel(inner: LanguageModel, tracing: Tracing): LanguageMod
       throw error;
     } finally {
       if (text !== "") {
-        span.setAttribute("gen_ai.output.messages", JSON.stringify([toOutput(text, finishReason)]));
+        span.setAttributes({ "gen_ai.output.messages": JSON.stringify([toOutput(text, finishReason)]) });
       }
       span.end();
     }
@@ -59,19 +59,18 @@ function startSpan(
     },
   });
   if (tracing.captureContent) {
-    span?.setAttribute("gen_ai.input.messages", JSON.stringify(messages.map(toInput)));
+    span?.setAttributes({ "gen_ai.input.messages": JSON.stringify(messages.map(toInput)) });
   }
   return span;
 }
 
 function describeAnswer(span: Span, { finishReason, usage }: ModelAnswer): void {
-  span.setAttribute("gen_ai.response.finish_reasons", [finishReason]);
-  if (!usage) return;
-  span.setAttribute("gen_ai.usage.input_tokens", usage.inputTokens);
-  span.setAttribute("gen_ai.usage.output_tokens", usage.outputTokens);
-  if (usage.cachedInputTokens !== undefined) {
-    span.setAttribute("gen_ai.usage.cache_read.input_tokens", usage.cachedInputTokens);
-  }
+  span.setAttributes({
+    "gen_ai.response.finish_reasons": [finishReason],
+    "gen_ai.usage.input_tokens": usage?.inputTokens,
+    "gen_ai.usage.output_tokens": usage?.outputTokens,
+    "gen_ai.usage.cache_read.input_tokens": usage?.cachedInputTokens,
+  });
 }
 
 /** The answer as gen_ai.output.messages has it. */

@@ -1,17 +1,27 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
 import {
+  type Attributes,
   defaultTextMapGetter,
   defaultTextMapSetter,
   ROOT_CONTEXT,
-  type Span,
+  type SpanContext,
   type SpanOptions,
+  type SpanStatus,
   SpanStatusCode,
   type TextMapPropagator,
-  type Tracer,
   trace,
 } from "@opentelemetry/api";
 import { AppError } from "../core/errors.ts";
+
+/** What is used here of the spans of OpenTelemetry's API: theirs fit. */
+export interface Span {
+  spanContext(): SpanContext;
+  isRecording(): boolean;
+  setAttributes(attributes: Attributes): void;
+  setStatus(status: SpanStatus): void;
+  end(): void;
+}
 
 interface Active {
   readonly span: Span;
@@ -29,7 +39,8 @@ export function activeSpanIds(): { trace_id?: string; span_id?: string } {
 }
 
 export interface TracingOptions {
-  readonly tracer: Tracer;
+  /** Starts a span under `parent`, or the first of a trace. */
+  readonly startSpan: (name: string, options: SpanOptions, parent: Span | undefined) => Span;
   /** Reads and writes what goes from process to process. */
   readonly propagator: TextMapPropagator;
   /** Whether spans carry what people, the model and tools have said. */
@@ -56,8 +67,7 @@ export class Tracing {
 
   /** A span under `parent`, or the first of a trace; to be ended by the caller. */
   start(name: string, options: SpanOptions, parent: Span | undefined): Span {
-    const context = parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-    return this.#options.tracer.startSpan(name, options, context);
+    return this.#options.startSpan(name, options, parent);
   }
 
   /** A span under the active one, to be ended by the caller; undefined where none is, or is recorded. */
@@ -108,7 +118,8 @@ export class Tracing {
     const headers: Record<string, string> = {};
     const span = this.activeSpan;
     if (span) {
-      this.#options.propagator.inject(trace.setSpan(ROOT_CONTEXT, span), headers, defaultTextMapSetter);
+      const context = trace.setSpanContext(ROOT_CONTEXT, span.spanContext());
+      this.#options.propagator.inject(context, headers, defaultTextMapSetter);
     }
     return headers;
   }
@@ -122,7 +133,7 @@ export class Tracing {
 /** Without the error's words, which may be a user's. */
 export function markFailed(span: Span, type: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
-  span.setAttribute("error.type", type);
+  span.setAttributes({ "error.type": type });
 }
 
 /** A word of few for an error. */

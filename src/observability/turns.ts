@@ -1,4 +1,3 @@
-import type { Span } from "@opentelemetry/api";
 import type { Step, ToolCall } from "../core/assistant/step.ts";
 import type { ExecutionResult, RunningTurn } from "../core/chat/turn.ts";
 import type { ModelCall } from "../core/ledger/model-call.ts";
@@ -7,7 +6,7 @@ import type { RunObserver, ToolCallEnd, TurnObserver } from "../core/turn-observ
 import type { ModelCallMeter } from "./model-calls.ts";
 import { round } from "./requests.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { errorType, markFailed } from "./tracing.ts";
+import { errorType, markFailed, type Span } from "./tracing.ts";
 
 const OUTCOMES = ["completed", "failed", "lost", "stopped", "error"] as const;
 
@@ -109,8 +108,10 @@ class WatchedRun implements RunObserver {
       outcome = end.outcome;
       if (span && outcome !== "ok") markFailed(span, outcome);
       if (span && tracing?.captureContent) {
-        span.setAttribute("gen_ai.tool.call.arguments", call.arguments);
-        if (end.result !== undefined) span.setAttribute("gen_ai.tool.call.result", end.result);
+        span.setAttributes({
+          "gen_ai.tool.call.arguments": call.arguments,
+          "gen_ai.tool.call.result": end.result,
+        });
       }
       return end;
     };

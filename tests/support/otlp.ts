@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { MessageType, type PartialFieldInfo, RepeatType, ScalarType } from "@protobuf-ts/runtime";
+import { LongType, MessageType, type PartialFieldInfo, RepeatType, ScalarType } from "@protobuf-ts/runtime";
 
 /** A span as it was received, its ids in hexadecimal. */
 export interface ReceivedSpan {
@@ -14,6 +14,11 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
   /** 0 unset, 1 ok, 2 error. */
   readonly status: number;
+  /** In microseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly traceState: string;
+  readonly flags: number;
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
@@ -84,16 +89,20 @@ interface WireSpan extends Attributed {
   parentSpanId: Uint8Array;
   name: string;
   kind: number;
+  startTimeUnixNano: bigint;
+  endTimeUnixNano: bigint;
+  traceState: string;
+  flags: number;
   status?: { code: number };
 }
 interface ExportRequest {
   resourceSpans: { resource?: Attributed; scopeSpans: { spans: WireSpan[] }[] }[];
 }
 
-const { STRING, BOOL, INT64, DOUBLE, BYTES, INT32 } = ScalarType;
+const { STRING, BOOL, INT64, DOUBLE, BYTES, INT32, FIXED32, FIXED64 } = ScalarType;
 
 function scalar(no: number, name: string, T: ScalarType): PartialFieldInfo {
-  return { no, name, kind: "scalar", T };
+  return { no, name, kind: "scalar", T, L: LongType.BIGINT };
 }
 
 function message(no: number, name: string, T: () => MessageType<object>): PartialFieldInfo {
@@ -130,11 +139,15 @@ const Status = define<{ code: number }>("trace.v1.Status", [scalar(3, "code", IN
 const Span = define<WireSpan>("trace.v1.Span", [
   scalar(1, "trace_id", BYTES),
   scalar(2, "span_id", BYTES),
+  scalar(3, "trace_state", STRING),
   scalar(4, "parent_span_id", BYTES),
   scalar(5, "name", STRING),
   scalar(6, "kind", INT32),
+  scalar(7, "start_time_unix_nano", FIXED64),
+  scalar(8, "end_time_unix_nano", FIXED64),
   messages(9, "attributes", () => KeyValue),
   message(15, "status", () => Status),
+  scalar(16, "flags", FIXED32),
 ]);
 const ScopeSpans = define<{ spans: WireSpan[] }>("trace.v1.ScopeSpans", [messages(2, "spans", () => Span)]);
 const ResourceSpans = define<ExportRequest["resourceSpans"][number]>("trace.v1.ResourceSpans", [
@@ -145,7 +158,8 @@ const ExportTraceServiceRequest = define<ExportRequest>("collector.trace.v1.Expo
   messages(1, "resource_spans", () => ResourceSpans),
 ]);
 
-function readSpans(body: Uint8Array): ReceivedSpan[] {
+/** What an ExportTraceServiceRequest has. */
+export function readSpans(body: Uint8Array): ReceivedSpan[] {
   return ExportTraceServiceRequest.fromBinary(body).resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans
       .flatMap(({ spans }) => spans)
@@ -157,6 +171,10 @@ function readSpans(body: Uint8Array): ReceivedSpan[] {
         kind: span.kind,
         attributes: toRecord(span.attributes),
         status: span.status?.code ?? 0,
+        startedAt: Number(span.startTimeUnixNano) / 1000,
+        endedAt: Number(span.endTimeUnixNano) / 1000,
+        traceState: span.traceState,
+        flags: span.flags,
         resource: toRecord(resource?.attributes ?? []),
       })),
   );

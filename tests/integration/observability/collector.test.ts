@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startTracing } from "../../../src/observability/otel-sdk.ts";
+import { BATCH } from "../../../src/observability/otlp/batches.ts";
 import type { Tracing } from "../../../src/observability/tracing.ts";
 import { until } from "../../support/fake-clock.ts";
 import { type OtlpReceiver, startOtlpReceiver } from "../../support/otlp.ts";
 import { TestLog } from "../../support/test-log.ts";
 
-/** What OpenTelemetry's SDK sends at once, and what it keeps at most. */
-const BATCH = 512;
-const QUEUE = 2_048;
+const QUEUE = BATCH.spans * BATCH.inFlight;
 
 let log: TestLog;
 let tracing: Tracing;
@@ -48,19 +47,19 @@ test("a collector that hangs lets no more than so many spans wait", async () => 
   resolve(200);
   await tracing.shutdown();
   expect(receiver.spans.length).toBeGreaterThanOrEqual(QUEUE);
-  expect(receiver.spans.length).toBeLessThanOrEqual(QUEUE + BATCH);
+  expect(receiver.spans.length).toBeLessThanOrEqual(QUEUE + BATCH.spans);
   expect(log.lines).toEqual([]);
 });
 
 test("a collector that refuses is one line of the log, and one when it takes traces again", async () => {
   answer = 400;
   for (let batch = 0; batch < 3; batch++) {
-    spans(BATCH);
+    spans(BATCH.spans);
     await until(() => log.lines.length > 0);
   }
   answer = 200;
   await until(() => {
-    spans(BATCH);
+    spans(BATCH.spans);
     return receiver.spans.length > 0;
   });
   await until(() => log.lines.length > 1);

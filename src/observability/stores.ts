@@ -26,20 +26,21 @@ export function watchStores({ meters, tracing }: Telemetry) {
         kind: SpanKind.CLIENT,
         attributes: { "db.system.name": store, "db.operation.name": operation },
       };
-      return async (...args) => {
+      return (...args) => {
         const startedAt = performance.now();
+        // Not made the active one: a store has no spans beneath its own.
         const span = tracing?.startChild(operation, spanOptions);
-        try {
-          // Not made the active one: a store has no spans beneath its own.
-          return await run(...args);
-        } catch (error) {
-          if (isStoreFailure(error)) errors.value++;
-          if (span) markFailed(span, errorType(error));
-          throw error;
-        } finally {
+        const ended = () => {
           seconds.observe((performance.now() - startedAt) / 1000);
           span?.end();
-        }
+        };
+        const result = run(...args);
+        result.then(ended, (error) => {
+          if (isStoreFailure(error)) errors.value++;
+          if (span) markFailed(span, errorType(error));
+          ended();
+        });
+        return result;
       };
     };
   }

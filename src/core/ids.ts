@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 
 /** 24 lower-case hexadecimal digits: a conversation, turn or message id. */
 export type Id = string;
@@ -46,5 +46,5 @@ export function derivedId(...parts: string[]): Id {
 
 /** SHA-256 of the parts, in hexadecimal digits; the parts can't run into one another. */
 export function digest(...parts: string[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  return hash("sha256", JSON.stringify(parts));
 }

@@ -159,7 +159,9 @@ export class HttpServer {
     const { observer, refusals, router } = this.#options;
     const requestId = this.#requestId(request);
     const log = this.#options.log.child({ request_id: requestId });
-    const path = request.url?.split("?", 1)[0] ?? "/";
+    const { url = "/" } = request;
+    const query = url.indexOf("?");
+    const path = query < 0 ? url : url.slice(0, query);
     const known = PAGES.has(path) || router.has(path);
     const head = { method: request.method ?? "", path: known ? path : "other" };
     const answerHeaders: AnswerHeaders = {};

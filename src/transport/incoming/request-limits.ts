@@ -69,9 +69,10 @@ export class RequestLimits {
     if (name !== undefined && this.#own.has(name)) {
       const own = this.#own.get(name);
       if (own) told.push(await take("key", own, name));
-    } else if (this.#everyone) {
-      told.push(await take("address", this.#everyone, this.#addresses.of(request)));
-      if (name !== undefined) told.push(await take("key", this.#everyone, name));
+    } else {
+      const address = this.#addresses.of(request);
+      if (this.#everyone) told.push(await take("address", this.#everyone, address));
+      if (this.#everyone && name !== undefined) told.push(await take("key", this.#everyone, name));
     }
     if (told.length === 0) return;
     answerHeaders["ratelimit-policy"] = told.map((headers) => headers["ratelimit-policy"]);

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { digest } from "./ids.ts";
 import type { RateLimit } from "./rate-limiter.ts";
 
@@ -56,14 +56,14 @@ export function parseApiKeys(text: string, problem: (message: string) => void): 
 
 /** The key that was shown, if it is one of these; takes as long whichever it is, and if it is none. */
 export function findApiKey(keys: readonly ApiKey[], shown: string): ApiKey | undefined {
-  const hash = sha256(shown);
+  const shownHash = sha256(shown);
   let found: ApiKey | undefined;
   for (const key of keys) {
-    if (timingSafeEqual(key.hash, hash)) found = key;
+    if (timingSafeEqual(key.hash, shownHash)) found = key;
   }
   return found;
 }
 
 function sha256(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }

@@ -60,20 +60,32 @@ export function createLogger(
   );
 }
 
-/** Standard output, where lines that come close together are written together: a write costs more than a line. */
+/**
+ * Standard output, where lines that come close together are written together: a write costs more than a line.
+ * They are gathered here, since pino's destination goes over all that it holds again with each line it gets.
+ */
 function gatheredOutput(): DestinationStream {
-  const output = pino.destination({ dest: STDOUT, sync: false, minLength: GATHERING.bytes });
+  let gathered = "";
   let waiting = false;
+  const pass = () => {
+    if (gathered !== "") output.write(gathered);
+    gathered = "";
+  };
+  // Before that of pino's destination, which then writes what it was given.
+  process.on("exit", pass);
+  const output = pino.destination({ dest: STDOUT, sync: false, minLength: GATHERING.bytes });
   const flush = () => {
     waiting = false;
+    pass();
     output.flush();
   };
   return {
     write(line) {
-      output.write(line);
+      gathered += line;
+      if (gathered.length >= GATHERING.bytes) pass();
       if (waiting) return;
       waiting = true;
-      setTimeout(flush, GATHERING.ms).unref();
+      setTimeout(flush, GATHERING.ms);
     },
   };
 }

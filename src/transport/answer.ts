@@ -2,9 +2,12 @@ import type { AppError } from "../core/errors.ts";
 import { HTTP_STATUS } from "./error-map.ts";
 import { Refusal } from "./incoming/refusal.ts";
 
+/** By their names in lower case; several values are as many lines. */
+export type AnswerHeaders = Record<string, string | string[]>;
+
 export interface Answer {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<AnswerHeaders>;
   readonly contentType?: string;
   readonly body: Uint8Array | string;
 }

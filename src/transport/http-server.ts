@@ -3,7 +3,7 @@ import { type AddressInfo, Server as NetServer } from "node:net";
 import type { RequestContext } from "../core/context.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { type Answer, errorAnswer, jsonAnswer, SECURITY_HEADERS } from "./answer.ts";
+import { type Answer, type AnswerHeaders, errorAnswer, jsonAnswer, SECURITY_HEADERS } from "./answer.ts";
 import type { Readiness } from "./health.ts";
 import type { Admission } from "./incoming/admission.ts";
 import type { BodyReader } from "./incoming/body.ts";
@@ -66,6 +66,8 @@ const REQUEST_ID = /^[\w.-]{1,64}$/;
 interface Exchange extends Omit<RequestContext, "principal"> {
   readonly path: string;
   readonly observation: RequestObservation;
+  /** Of its answer, besides those that every answer has. */
+  readonly answerHeaders: AnswerHeaders;
   /** Who showed a key. */
   principal?: string;
 }
@@ -157,24 +159,33 @@ export class HttpServer {
     const { observer, refusals, router } = this.#options;
     const requestId = this.#requestId(request);
     const log = this.#options.log.child({ request_id: requestId });
-    const path = request.url?.split("?", 1)[0] ?? "/";
+    const { url = "/" } = request;
+    const query = url.indexOf("?");
+    const path = query < 0 ? url : url.slice(0, query);
     const known = PAGES.has(path) || router.has(path);
     const head = { method: request.method ?? "", path: known ? path : "other" };
-    const exchange: Exchange = { requestId, log, path, observation: observer.begin(head, log) };
+    const answerHeaders: AnswerHeaders = {};
+    const exchange: Exchange = {
+      requestId,
+      log,
+      path,
+      answerHeaders,
+      observation: observer.begin(head, log),
+    };
     let error: AppError | undefined;
     const answer = await this.#answer(request, response, exchange).catch((thrown: unknown) => {
       error = toAppError(thrown);
       if (error instanceof Refusal) refusals.count(error.reason);
       return errorAnswer(error, requestId);
     });
-    this.#send(request, response, answer, requestId);
+    this.#send(request, response, answer, exchange);
     exchange.observation.end({ status: answer.status, principal: exchange.principal, error });
   }
 
   /** The order of the gates is that of ARCHITECTURE.md, "Incoming requests". */
   async #answer(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<Answer> {
     const { readiness, cors, admission, router, bodies, metrics } = this.#options;
-    const { path, requestId, log, observation } = exchange;
+    const { path, requestId, log, observation, answerHeaders } = exchange;
     const asksForPage = request.method === "GET" || request.method === "HEAD";
     if (asksForPage) {
       if (path === "/health") return jsonAnswer(200, { status: "ok" });
@@ -184,17 +195,17 @@ export class HttpServer {
         return jsonAnswer(serves ? 200 : 503, report);
       }
     }
-    cors.setHeaders(request, response);
+    cors.setHeaders(request, answerHeaders);
     if (isPreflight(request)) {
-      cors.setPreflightHeaders(request, response);
+      cors.setPreflightHeaders(request, answerHeaders);
       return { status: 204, body: "" };
     }
     if (asksForPage && path === "/metrics") {
-      await admission.admit(request, response, { evenIfBusy: true });
+      await admission.admit(request, answerHeaders, { evenIfBusy: true });
       return { status: 200, ...(await metrics()) };
     }
     if (this.#draining) throw stopping();
-    const { principal, key } = await admission.admit(request, response);
+    const { principal, key } = await admission.admit(request, answerHeaders);
     if (key) exchange.principal = principal;
     const route = router.match({
       method: request.method ?? "",
@@ -208,30 +219,43 @@ export class HttpServer {
     });
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, answer: Answer, requestId: string): void {
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: Answer,
+    { requestId, answerHeaders }: Exchange,
+  ): void {
     if (response.destroyed) return;
-    // Without a listener the connection is closed.
-    response.setTimeout(this.#timeouts.answer);
     response.writeHead(answer.status, {
       ...SECURITY_HEADERS,
+      ...answerHeaders,
       ...answer.headers,
       ...(answer.contentType !== undefined && { "content-type": answer.contentType }),
       ...(answer.status !== 204 && { "content-length": Buffer.byteLength(answer.body) }),
       "x-request-id": requestId,
       ...((this.#draining || this.#retiring || !request.complete) && { connection: "close" }),
     });
-    if (request.complete) return void response.end(answer.body);
-    // The rest of a refused body is neither waited for nor read. Closing with something unread could take
-    // the answer from the client's hands (RFC 9112, section 9.6), so it gets a moment to read it.
-    response.write(answer.body);
-    const timer = setTimeout(() => response.end(), LINGER_MS);
-    response.once("close", () => clearTimeout(timer));
+    if (request.complete) response.end(answer.body);
+    else sendAndLinger(response, answer.body);
+    // What has left at once, as most does, has nobody to wait for. Without a listener the connection is closed.
+    if (response.writableLength > 0) response.setTimeout(this.#timeouts.answer);
   }
 
   #requestId(request: IncomingMessage): string {
     const given = request.headers["x-request-id"];
     return typeof given === "string" && REQUEST_ID.test(given) ? given : this.#options.newRequestId();
   }
+}
+
+/**
+ * Answers a request whose body was refused: the rest of it is neither waited for nor read. Closing with
+ * something unread could take the answer from the client's hands (RFC 9112, section 9.6), so it gets a moment
+ * to read it.
+ */
+function sendAndLinger(response: ServerResponse, body: Answer["body"]): void {
+  response.write(body);
+  const timer = setTimeout(() => response.end(), LINGER_MS);
+  response.once("close", () => clearTimeout(timer));
 }
 
 function stopping(): Refusal {

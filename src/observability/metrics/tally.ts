@@ -103,11 +103,21 @@ export class Timing {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** One for each combination of labels that was asked for; without labels the one that there is. */
+/** What is known of labels whose first values are those on the way here. */
+interface Branch<Child> {
+  readonly byNext: Map<string, Branch<Child>>;
+  child?: Child;
+}
+
+/**
+ * One for each combination of labels that was asked for; without labels the one that there is. They are found
+ * value by value: a key made of all of them would be made, and hashed, with each look-up.
+ */
 class Children<Child> {
+  readonly all: { readonly labels: Labels; readonly child: Child }[] = [];
   readonly #names: readonly string[];
   readonly #make: () => Child;
-  readonly #byValues = new Map<string, { readonly labels: Labels; readonly child: Child }>();
+  readonly #root: Branch<Child> = { byNext: new Map() };
 
   constructor(names: readonly string[], make: () => Child) {
     this.#names = names;
@@ -115,17 +125,24 @@ class Children<Child> {
     if (names.length === 0) this.of([]);
   }
 
-  get all() {
-    return [...this.#byValues.values()];
+  of(values: readonly string[]): Child {
+    let branch = this.#root;
+    for (const value of values) {
+      let next = branch.byNext.get(value);
+      if (!next) {
+        next = { byNext: new Map() };
+        branch.byNext.set(value, next);
+      }
+      branch = next;
+    }
+    branch.child ??= this.#add(values);
+    return branch.child;
   }
 
-  of(values: readonly string[]): Child {
-    const key = values.join("\0");
-    const known = this.#byValues.get(key);
-    if (known) return known.child;
+  #add(values: readonly string[]): Child {
     const child = this.#make();
     const labels = Object.fromEntries(this.#names.map((name, index) => [name, values[index] ?? ""]));
-    this.#byValues.set(key, { labels, child });
+    this.all.push({ labels, child });
     return child;
   }
 }

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { ApiKey } from "../../core/api-key.ts";
+import type { AnswerHeaders } from "../answer.ts";
 import { type Caller, identify, unauthenticated } from "./api-key-access.ts";
 import type { Cors } from "./cors.ts";
 import type { EventLoopMonitor } from "./event-loop.ts";
@@ -27,12 +28,13 @@ export class Admission {
   }
 
   /**
+   * @param answerHeaders gets the headers that tell of limits.
    * @param evenIfBusy for what is needed most when the server has too much to do.
    * @throws Refusal
    */
   async admit(
     request: IncomingMessage,
-    response: ServerResponse,
+    answerHeaders: AnswerHeaders,
     { evenIfBusy = false } = {},
   ): Promise<Caller> {
     const { load, keys, limits } = this.#options;
@@ -40,7 +42,7 @@ export class Admission {
     if (keys.length === 0) this.#refuseForeignPages(request);
     const caller = identify(request, keys);
     // Also for callers without a key, who could else try as many as they like.
-    await limits.admit(request, response, caller);
+    await limits.admit(request, caller, answerHeaders);
     if (!caller) throw unauthenticated(request);
     return caller;
   }

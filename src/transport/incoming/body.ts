@@ -34,6 +34,12 @@ export class BodyReader {
     // Since it was let in: nothing is going to be told of it any more.
     if (request.destroyed) throw brokenOff();
     if (request.headers.expect !== undefined) response.writeContinue();
+    const tooMuch = () => tooLarge(maxBytes, maxBytes < this.#maxBytes);
+    // Most bodies are short and have come with the headers: they need no waiting, and none of its events.
+    if (request.complete) {
+      if (request.readableLength > maxBytes) throw tooMuch();
+      return request.read() ?? Buffer.alloc(0);
+    }
     const chunks: Buffer[] = [];
     let size = 0;
     let counted = 0;
@@ -41,7 +47,7 @@ export class BodyReader {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const take = (chunk: Buffer) => {
       size += chunk.length;
-      if (size > maxBytes) return reject(tooLarge(maxBytes, maxBytes < this.#maxBytes));
+      if (size > maxBytes) return reject(tooMuch());
       const long = Math.max(0, size - SHORT_BYTES);
       this.#totalBytes += long - counted;
       counted = long;

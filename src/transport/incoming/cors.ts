@@ -1,9 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
+import type { AnswerHeaders } from "../answer.ts";
 
 const REQUEST_HEADERS = "authorization, content-type, idempotency-key, x-api-key, x-request-id";
 const RESPONSE_HEADERS = "ratelimit, ratelimit-policy, retry-after, x-request-id";
 /** How long a browser may go by its last preflight, in seconds; none takes more. */
-const MAX_AGE = 7_200;
+const MAX_AGE = "7200";
 
 /** Lets pages of the listed origins call the server (fetch.spec.whatwg.org, "CORS protocol"). */
 export class Cors {
@@ -19,20 +20,20 @@ export class Cors {
   }
 
   /** Sets the headers that its page needs to read the answer. */
-  setHeaders({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
+  setHeaders({ headers: { origin } }: IncomingMessage, answerHeaders: AnswerHeaders): void {
     if (this.#origins.size === 0) return;
-    response.setHeader("vary", "Origin");
+    answerHeaders.vary = "Origin";
     if (origin === undefined || !this.allows(origin)) return;
-    response.setHeader("access-control-allow-origin", origin);
-    response.setHeader("access-control-expose-headers", RESPONSE_HEADERS);
+    answerHeaders["access-control-allow-origin"] = origin;
+    answerHeaders["access-control-expose-headers"] = RESPONSE_HEADERS;
   }
 
   /** Sets the headers of an answer to a preflight. */
-  setPreflightHeaders({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
+  setPreflightHeaders({ headers: { origin } }: IncomingMessage, answerHeaders: AnswerHeaders): void {
     if (origin === undefined || !this.allows(origin)) return;
-    response.setHeader("access-control-allow-methods", "POST");
-    response.setHeader("access-control-allow-headers", REQUEST_HEADERS);
-    response.setHeader("access-control-max-age", MAX_AGE);
+    answerHeaders["access-control-allow-methods"] = "POST";
+    answerHeaders["access-control-allow-headers"] = REQUEST_HEADERS;
+    answerHeaders["access-control-max-age"] = MAX_AGE;
   }
 }
 

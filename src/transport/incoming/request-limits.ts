@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { ApiKey } from "../../core/api-key.ts";
 import type { RateLimit, RateLimiter } from "../../core/rate-limiter.ts";
+import type { AnswerHeaders } from "../answer.ts";
 import type { Caller } from "./api-key-access.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { Refusal } from "./refusal.ts";
@@ -21,6 +22,9 @@ interface Quota {
   readonly limit: RateLimit;
   readonly limiter: RateLimiter;
 }
+
+/** The headers of draft-ietf-httpapi-ratelimit-headers-10. */
+type LimitHeaders = Readonly<Record<"ratelimit-policy" | "ratelimit", string>>;
 
 const SCOPE_TEXT: Readonly<Record<Scope, string>> = {
   address: "from this address",
@@ -50,22 +54,29 @@ export class RequestLimits {
   }
 
   /**
-   * Counts a request, whoever it is from; its answer gets the headers that tell of the limits.
+   * Counts a request, whoever it is from.
    *
+   * @param answerHeaders gets those that tell of the limits.
    * @throws Refusal `resource_exhausted`
    */
-  async admit(request: IncomingMessage, response: ServerResponse, caller: Caller | undefined): Promise<void> {
+  async admit(
+    request: IncomingMessage,
+    caller: Caller | undefined,
+    answerHeaders: AnswerHeaders,
+  ): Promise<void> {
     const name = caller?.key?.name;
-    const headers: Record<string, string>[] = [];
+    const told: LimitHeaders[] = [];
     if (name !== undefined && this.#own.has(name)) {
-      headers.push(await take("key", this.#own.get(name), name));
+      const own = this.#own.get(name);
+      if (own) told.push(await take("key", own, name));
     } else {
-      headers.push(await take("address", this.#everyone, this.#addresses.of(request)));
-      if (name !== undefined) headers.push(await take("key", this.#everyone, name));
+      const address = this.#addresses.of(request);
+      if (this.#everyone) told.push(await take("address", this.#everyone, address));
+      if (this.#everyone && name !== undefined) told.push(await take("key", this.#everyone, name));
     }
-    for (const [header, value] of headers.flatMap((fields) => Object.entries(fields))) {
-      response.appendHeader(header, value);
-    }
+    if (told.length === 0) return;
+    answerHeaders["ratelimit-policy"] = told.map((headers) => headers["ratelimit-policy"]);
+    answerHeaders.ratelimit = told.map((headers) => headers.ratelimit);
   }
 
   /**
@@ -74,14 +85,12 @@ export class RequestLimits {
    * @throws Refusal `resource_exhausted`
    */
   async admitUser(principal: string, platform: string, userId: string): Promise<void> {
-    if (userId === "" || !this.#own.has(principal)) return;
+    if (!this.#everyone || userId === "" || !this.#own.has(principal)) return;
     await take("user", this.#everyone, JSON.stringify([principal, platform, userId]));
   }
 }
 
-/** @returns the headers of draft-ietf-httpapi-ratelimit-headers-10. */
-async function take(scope: Scope, quota: Quota | undefined, id: string): Promise<Record<string, string>> {
-  if (!quota) return {};
+async function take(scope: Scope, quota: Quota, id: string): Promise<LimitHeaders> {
   const { allowed, remaining, resetMs } = await quota.limiter.take(`${scope} ${id}`);
   const seconds = Math.max(1, Math.ceil(resetMs / 1000));
   const headers = {

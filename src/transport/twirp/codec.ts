@@ -7,7 +7,8 @@ export interface Codec {
   readonly contentType: string;
   /** @throws AppError `malformed`; `invalid_argument` for a name that an enum does not have. */
   decode<T extends object>(type: IMessageType<T>, body: Uint8Array): T;
-  encode<T extends object>(type: IMessageType<T>, message: T): Uint8Array;
+  /** Text where it is some: Node.js sends that in one write with the headers, and bytes in another. */
+  encode<T extends object>(type: IMessageType<T>, message: T): Uint8Array | string;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -22,7 +23,7 @@ const json: Codec = {
   encode(type, message) {
     // As the reference server in Go does: names as in the .proto file, default values written out.
     const options = { useProtoFieldName: true, emitDefaultValues: true };
-    return Buffer.from(JSON.stringify(type.toJson(message, options)));
+    return JSON.stringify(type.toJson(message, options));
   },
 };
 

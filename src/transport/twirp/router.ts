@@ -3,6 +3,7 @@ import type { IMessageType } from "@protobuf-ts/runtime";
 import type { MethodInfo, ServiceType } from "@protobuf-ts/runtime-rpc";
 import type { RequestContext } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
+import type { Answer } from "../answer.ts";
 import { type Codec, codecFor } from "./codec.ts";
 
 const PREFIX = "/twirp/";
@@ -30,7 +31,7 @@ export interface RouteRequest {
 export interface Route {
   readonly contentType: string;
   /** Decodes the body, calls the handler, and encodes its response. */
-  call(body: Uint8Array, context: RequestContext, headers: IncomingHttpHeaders): Promise<Uint8Array>;
+  call(body: Uint8Array, context: RequestContext, headers: IncomingHttpHeaders): Promise<Answer["body"]>;
 }
 
 /**
@@ -38,6 +39,7 @@ export interface Route {
  * protobuf-ts generates, so that a service needs no code of its own but its handlers.
  */
 export class TwirpRouter {
+  /** By their paths. */
   readonly #methods = new Map<string, { method: MethodInfo; handler: Handler }>();
 
   constructor(bindings: readonly ServiceBinding[]) {
@@ -45,14 +47,14 @@ export class TwirpRouter {
       for (const method of type.methods) {
         const handler = handlers[method.name];
         if (!handler) throw new Error(`${type.typeName}/${method.name} has no handler`);
-        this.#methods.set(`${type.typeName}/${method.name}`, { method, handler });
+        this.#methods.set(`${PREFIX}${type.typeName}/${method.name}`, { method, handler });
       }
     }
   }
 
   /** Whether a method is at this path. */
   has(path: string): boolean {
-    return path.startsWith(PREFIX) && this.#methods.has(path.slice(PREFIX.length));
+    return this.#methods.has(path);
   }
 
   /** @throws AppError `bad_route` */
@@ -66,10 +68,9 @@ export class TwirpRouter {
         "There is nothing at this path. Methods are at /twirp/<package.Service>/<Method>.",
       );
     }
-    const name = request.path.slice(PREFIX.length);
-    const found = this.#methods.get(name);
+    const found = this.#methods.get(request.path);
     if (!found) {
-      const known = [...this.#methods.keys()].join(", ");
+      const known = [...this.#methods.keys()].map((path) => path.slice(PREFIX.length)).join(", ");
       throw badRoute(request, `There is no such method. The methods are: ${known}.`);
     }
     const codec = codecFor(request.contentType);
@@ -95,7 +96,11 @@ class BoundRoute implements Route {
     return this.#codec.contentType;
   }
 
-  async call(body: Uint8Array, context: RequestContext, headers: IncomingHttpHeaders): Promise<Uint8Array> {
+  async call(
+    body: Uint8Array,
+    context: RequestContext,
+    headers: IncomingHttpHeaders,
+  ): Promise<Answer["body"]> {
     const request = this.#codec.decode(this.#method.I as IMessageType<object>, body);
     const response = await this.#handler(request as never, context, headers);
     return this.#codec.encode(this.#method.O as IMessageType<object>, response);

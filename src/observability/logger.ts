@@ -66,26 +66,21 @@ export function createLogger(
  */
 function gatheredOutput(): DestinationStream {
   let gathered = "";
-  let waiting = false;
+  let timer: NodeJS.Timeout | undefined;
   const pass = () => {
+    clearTimeout(timer);
+    timer = undefined;
     if (gathered !== "") output.write(gathered);
     gathered = "";
   };
   // Before that of pino's destination, which then writes what it was given.
   process.on("exit", pass);
-  const output = pino.destination({ dest: STDOUT, sync: false, minLength: GATHERING.bytes });
-  const flush = () => {
-    waiting = false;
-    pass();
-    output.flush();
-  };
+  const output = pino.destination({ dest: STDOUT, sync: false });
   return {
     write(line) {
       gathered += line;
       if (gathered.length >= GATHERING.bytes) pass();
-      if (waiting) return;
-      waiting = true;
-      setTimeout(flush, GATHERING.ms);
+      else timer ??= setTimeout(pass, GATHERING.ms);
     },
   };
 }

@@ -63,7 +63,7 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database = database;
   }
 
-  async beginTurn(
+  beginTurn(
     turn: NewTurn,
     ifMissing?: NewConversation,
     calls: readonly ModelCall[] = [],
@@ -82,7 +82,7 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async saveStep(
+  saveStep(
     ref: TurnRef,
     holder: string,
     index: number,
@@ -100,7 +100,7 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async endTurn(
+  endTurn(
     ref: TurnRef,
     holder: string,
     outcome: Exclude<TurnState, { state: "running" }>,
@@ -129,7 +129,7 @@ export class SqliteConversationStore implements ConversationStore {
     await this.#database.write((sql, atEnd) => takeDown(sql, atEnd, ref, calls));
   }
 
-  async renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
+  renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
     return this.#update(`UPDATE turns SET lease_expires_at = :expiresAt WHERE ${THIS_TURN} AND ${HELD_BY}`, {
       ...address(ref),
       holder,
@@ -137,23 +137,18 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async takeOverTurn(ref: TurnRef, lease: Lease, now: number): Promise<RunningTurn | undefined> {
+  takeOverTurn(ref: TurnRef, lease: Lease, now: number): Promise<RunningTurn | undefined> {
     const expired = "state = 'running' AND lease_expires_at <= :now";
     return this.#setRunning(ref, lease, now, expired, "attempts + 1", {});
   }
 
-  async reopenTurn(
-    ref: TurnRef,
-    updatedAt: number,
-    lease: Lease,
-    now: number,
-  ): Promise<RunningTurn | undefined> {
+  reopenTurn(ref: TurnRef, updatedAt: number, lease: Lease, now: number): Promise<RunningTurn | undefined> {
     const lastAndUnchanged = `state = 'failed' AND updated_at = :updatedAt
        AND seq = (SELECT turn_count FROM conversations WHERE id = :conversationId)`;
     return this.#setRunning(ref, lease, now, lastAndUnchanged, "1", { updatedAt });
   }
 
-  async listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
+  listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
     return this.#database.read((sql) => {
       const rows = sql(
         `${SELECT_TURN} WHERE state = 'running' AND lease_expires_at <= ? ORDER BY lease_expires_at LIMIT ?`,
@@ -162,39 +157,39 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async findTurn(ref: TurnRef): Promise<Turn | undefined> {
+  findTurn(ref: TurnRef): Promise<Turn | undefined> {
     return this.#turn(`${SELECT_TURN} WHERE ${THIS_TURN}`, address(ref));
   }
 
-  async findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
+  findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
     return this.#turn(FIND_TURN_BY_KEY, { owner, idempotencyKey });
   }
 
-  async listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
+  listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
     return this.#database.read((sql) => {
       const rows = sql(LIST_TURNS).all(conversationId, fromSeq, toSeq) as unknown as TurnRow[];
       return rows.map(toTurn);
     });
   }
 
-  async findConversation(owner: string, id: Id): Promise<Conversation | undefined> {
+  findConversation(owner: string, id: Id): Promise<Conversation | undefined> {
     return this.#database.read((sql) => {
       const row = conversationRow(sql, owner, id);
       return row && toConversation(row);
     });
   }
 
-  async listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
+  listConversations(owner: string, limit: number, after?: ListPosition): Promise<Conversation[]> {
     return this.#database.read((sql) => {
       // The limit is in the text: SQLite plans a query anew each time that one is bound to it.
       const rows = sql(
-        `SELECT * FROM conversations WHERE owner = :owner AND (created_at, id) < (:createdAt, :id)
+        `SELECT * FROM conversations WHERE owner = ? AND (created_at, id) < (?, ?)
            ORDER BY created_at DESC, id DESC LIMIT ${limit}`,
-      ).all({
+      ).all(
         owner,
-        createdAt: after?.createdAt ?? Number.MAX_SAFE_INTEGER,
-        id: after?.id ?? "",
-      }) as unknown as ConversationRow[];
+        after?.createdAt ?? Number.MAX_SAFE_INTEGER,
+        after?.id ?? "",
+      ) as unknown as ConversationRow[];
       return rows.map(toConversation);
     });
   }

@@ -132,9 +132,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs `work`: all of it is durable when this resolves, or none of it. It shares a commit with the other
-   * writes that are asked for before the event loop comes round, and the sync of the disk, which costs more
-   * than all else, with those that are committed while the last one is under way.
+   * Runs `work`: all of it is durable when this resolves, or none of it. It shares a commit, and the sync of
+   * the disk after it, with the other writes that are asked for before the event loop comes round and the sync
+   * before has ended.
    *
    * @throws what `work` throws; AppError `unavailable` when SQLite fails.
    */
@@ -145,14 +145,20 @@ export class SqliteDatabase {
         return () => resolve(result);
       };
       this.#waiting.push({ make, fail: (error) => reject(storeError(error)) });
-      if (this.#waiting.length === 1) setImmediate(() => this.#commitGroup());
+      if (this.#waiting.length === 1) setImmediate(() => this.#commitNext());
     });
+  }
+
+  /** While a sync is under way more writes gather: they would only wait for the one after it. */
+  async #commitNext(): Promise<void> {
+    await this.#log?.settled().catch(() => undefined);
+    this.#commitGroup();
   }
 
   #commitGroup(): void {
     const group = this.#waiting.slice(0, MAX_GROUP);
     this.#waiting = this.#waiting.slice(MAX_GROUP);
-    if (this.#waiting.length > 0) setImmediate(() => this.#commitGroup());
+    if (this.#waiting.length > 0) setImmediate(() => this.#commitNext());
     if (group.length === 0) return;
     const failAll = (error: unknown) => {
       for (const { fail } of group) fail(error);

@@ -3,13 +3,21 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 
 parentPort?.on("message", () => {
+  try {
+    checkpoint(String(workerData));
+  } catch {
+    // The next time, or SQLite itself when the log has grown long.
+  }
+  parentPort?.postMessage("done");
+});
+
+function checkpoint(path: string): void {
   // Opened anew each time: the last connection that is closed removes the log, and that is to be the server's.
-  const database = new DatabaseSync(String(workerData));
+  const database = new DatabaseSync(path);
   try {
     // Takes nobody's way, and leaves what it can't move yet (sqlite.org/pragma.html#pragma_wal_checkpoint).
     database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   } finally {
     database.close();
   }
-  parentPort?.postMessage("done");
-});
+}

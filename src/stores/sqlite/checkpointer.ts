@@ -34,8 +34,12 @@ export class Checkpointer {
     this.#thread.postMessage("checkpoint");
   }
 
-  close(): void {
-    void this.#thread?.terminate();
+  /** @returns whether it is still at work: it then ends by itself. */
+  close(): boolean {
+    const end = () => void this.#thread?.terminate();
+    if (this.#isAtWork) this.#thread?.once("message", end);
+    else end();
+    return this.#isAtWork;
   }
 
   #start(): Worker {

@@ -266,11 +266,22 @@ export class SqliteDatabase {
 
   close(): void {
     while (this.#waiting.length > 0) this.#commitGroup();
-    this.#checkpointer.close();
+    const isBeingMoved = this.#checkpointer.close();
     try {
       this.#log?.close();
     } finally {
+      // As closing the last connection does, but the thread still has one.
+      if (isBeingMoved) this.#emptyLog();
       this.#db.close();
+    }
+  }
+
+  /** Waits for whoever moves it. What can't be moved stays, and is found when the file is opened. */
+  #emptyLog(): void {
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // Such as on a full disk.
     }
   }
 }

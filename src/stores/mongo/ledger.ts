@@ -17,7 +17,7 @@ const BATCH = 200;
 
 type TurnOfCalls = Pick<
   TurnDocument,
-  "_id" | "turn_id" | "conversation_id" | "owner" | "platform" | "user_id" | "calls" | "calls_written"
+  "turn_id" | "conversation_id" | "seq" | "owner" | "platform" | "user_id" | "calls" | "calls_written"
 >;
 
 /**
@@ -68,18 +68,17 @@ export class MongoLedger {
     return turns.length;
   }
 
-  /** One command for all whose logs are of one length costs a server much less than an update for each turn. */
+  /** An update for each turn: FerretDB checks whether a log has grown meanwhile in those of one document alone. */
   async #removeLogs(turns: readonly TurnOfCalls[]): Promise<void> {
-    const update = { $unset: { calls: true as const, usage_due: true as const } };
-    for (const [length, alike] of Map.groupBy(turns, ({ calls_written }) => calls_written)) {
-      const filter = {
-        _id: { $in: alike.map(({ _id }) => _id) },
-        // For a sharded cluster, which knows by it where they are.
-        conversation_id: { $in: alike.map(({ conversation_id }) => conversation_id) },
-        calls_written: length ?? { $exists: false },
-      };
-      await this.#database.run((signal) => repeatable(() => this.#turns.updateMany(filter, update), signal));
-    }
+    const removals = turns.map(({ conversation_id, seq, calls_written = { $exists: false } }) => ({
+      updateOne: {
+        filter: { conversation_id, seq, calls_written },
+        update: { $unset: { calls: true as const, usage_due: true as const } },
+      },
+    }));
+    await this.#database.run((signal) =>
+      repeatable(() => this.#turns.bulkWrite(removals, { ordered: false }), signal),
+    );
   }
 
   async #enter(turns: readonly TurnOfCalls[]): Promise<void> {
@@ -131,6 +130,7 @@ export class MongoLedger {
 export const CALLS = {
   turn_id: 1,
   conversation_id: 1,
+  seq: 1,
   owner: 1,
   platform: 1,
   user_id: 1,

@@ -13,6 +13,7 @@ const released: [string, readonly Migration[], readonly string[]][] = [
     [
       "29f7cca1ca5e4eb0318626893dc76dd7a625346a5d15f0fe643f33d5acc55c2a",
       "b6b4b926d3fd7bef682f22579b1dd2a8e1e77408d14361cf190f58494902aecb",
+      "c2c6332f14f7009effdc8820de68ab25c49a9a3050684cb339ecc0c2859141ab",
     ],
   ],
   [

@@ -8,7 +8,6 @@ import type {
   StoredSession,
 } from "../../backup/ports.ts";
 import type { Conversation } from "../../core/chat/conversation.ts";
-import { type HeldCall, mergeUsage } from "../../core/ledger/merge-usage.ts";
 import type { UsageRow } from "../../core/ledger/model-call.ts";
 import type { MongoDatabase } from "./client.ts";
 import { sumsUpTo } from "./conversation-sums.ts";
@@ -22,8 +21,8 @@ import {
   toTurn,
   turnDocumentId,
 } from "./documents.ts";
-
 import { CALLS, heldCalls, MongoLedger } from "./ledger.ts";
+import { type HeldCall, mergeUsage } from "./merge-usage.ts";
 import { toUsageRow, type UsageRowDocument } from "./usage-documents.ts";
 
 /** Documents of one read of conversations or sessions, which are small, and of one deletion. */

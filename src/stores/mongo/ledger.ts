@@ -1,10 +1,10 @@
 import { type Collection, MongoBulkWriteError, type OptionalUnlessRequiredId } from "mongodb";
 import { digest, type Id } from "../../core/ids.ts";
-import type { HeldCall } from "../../core/ledger/merge-usage.ts";
 import { outcomeOfEach, toUsageRow, type UsageRow } from "../../core/ledger/model-call.ts";
 import { DAY_MS, type UsageKey, usageKey } from "../../core/ledger/usage-sums.ts";
 import { DUPLICATE_KEY, type MongoDatabase, repeatable } from "./client.ts";
 import type { TurnDocument } from "./documents.ts";
+import type { HeldCall } from "./merge-usage.ts";
 import {
   toCall,
   toUsageRowDocument,

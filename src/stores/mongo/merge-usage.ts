@@ -1,5 +1,5 @@
-import type { Id } from "../ids.ts";
-import type { UsageRow } from "./model-call.ts";
+import type { Id } from "../../core/ids.ts";
+import type { UsageRow } from "../../core/ledger/model-call.ts";
 
 /** What a turn holds of a call that is on its way into the ledger: without a row when it was not sent. */
 export interface HeldCall {

@@ -161,7 +161,9 @@ async function startServer(systemBinary: string | undefined): Promise<FoundServe
       await gone;
     },
     async restart() {
-      server = await start(server.instanceInfo?.port);
+      const port = server.instanceInfo?.port;
+      // Another suite's server may just be passing over the port, in search of a free one.
+      server = await start(port).catch(() => start(port));
     },
     pause: () => signal("SIGSTOP"),
     resume: () => signal("SIGCONT"),

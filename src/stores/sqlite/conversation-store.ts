@@ -40,12 +40,12 @@ const SAVE_STEP = `
   UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
   WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`;
 const TURN_LOG = "turns.id, owner, request, calls";
-const endTurnSql = (step: string, noGap: string) => `
-  UPDATE turns SET ${step} state = :state, outcome = :outcome, lease_holder = NULL, lease_expires_at = NULL,
-    calls = calls || :calls, updated_at = :now
-  WHERE ${THIS_TURN} AND ${HELD_BY} ${noGap} RETURNING ${TURN_LOG}`;
-const END_TURN = endTurnSql("", "");
-const END_TURN_WITH_STEP = endTurnSql(`${PUT_STEP},`, `AND ${NO_GAP}`);
+const endTurn = (withStep: boolean) => `
+  UPDATE turns SET ${withStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome, lease_holder = NULL,
+    lease_expires_at = NULL, calls = calls || :calls, updated_at = :now
+  WHERE ${THIS_TURN} AND ${HELD_BY} ${withStep ? `AND ${NO_GAP}` : ""} RETURNING ${TURN_LOG}`;
+const END_TURN = endTurn(false);
+const END_TURN_WITH_STEP = endTurn(true);
 const COUNT_REPLY = `
   UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?) WHERE id = ?`;
 const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`;

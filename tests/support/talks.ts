@@ -5,8 +5,6 @@ import { callJson } from "./twirp.ts";
 
 /** Callers that repeat a message with its key until it is answered, and callers that try once. */
 const CALLERS = { keyed: 6, once: 2 };
-/** Answers between two strikes, at least. */
-const PROGRESS = CALLERS.keyed + CALLERS.once;
 
 export interface Disaster {
   /** The URL of a server to call next; while it is away, that of one to come. */
@@ -29,6 +27,12 @@ interface Sent {
   readonly reply: string | undefined;
 }
 
+interface Sendable {
+  readonly message: string;
+  readonly conversation_id?: string;
+  readonly idempotency_key?: string;
+}
+
 interface Reply {
   conversation_id: string;
   reply: string;
@@ -48,18 +52,16 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
   let over: Promise<unknown> = Promise.resolve();
   let done = false;
   let calls = 0;
-  let answers = 0;
   let atWork = 0;
+  /** Messages that are being sent, perhaps again and again. */
+  const sending = new Set<string>();
 
   /** One try of one call: undefined when it got no answer, or one that says to try again. */
   async function attempt(method: string, request: object): Promise<Reply | undefined> {
     calls++;
     try {
       const { status, body } = await callJson<Reply>(url(), method, request);
-      if (status === 200) {
-        answers++;
-        return body;
-      }
+      if (status === 200) return body;
       if (status === 503 || status === 409) return undefined;
       throw new Error(`${method} answered ${status} ${JSON.stringify(body)}`);
     } catch (error) {
@@ -71,13 +73,22 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
     }
   }
 
-  async function untilAnswered(method: string, request: object): Promise<Reply> {
+  async function untilAnswered(method: string, request: Sendable): Promise<Reply> {
+    sending.add(request.message);
     for (;;) {
       const reply = await attempt(method, request);
-      if (reply) return reply;
+      if (reply) {
+        sending.delete(request.message);
+        return reply;
+      }
       await over;
       await delay(20);
     }
+  }
+
+  async function once(method: string, request: Sendable): Promise<Reply | undefined> {
+    sending.add(request.message);
+    return attempt(method, request).finally(() => sending.delete(request.message));
   }
 
   /** A caller's talk: its messages, in the order they were sent. */
@@ -91,7 +102,7 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
       const request = { conversation_id: id, message };
       const answer = keyed
         ? await untilAnswered("ContinueConversation", { ...request, idempotency_key: message })
-        : await attempt("ContinueConversation", request);
+        : await once("ContinueConversation", request);
       sent.push({ message, reply: answer?.reply });
       if (!answer) await over;
     }
@@ -111,12 +122,12 @@ export async function talkThrough({ url, random, strikes, strike }: Disaster): P
     for (let count = 0; count < strikes; count++) {
       // Sometimes before the turns of the last strike are taken over, sometimes long after.
       await delay(50 + random() * 1_000);
-      // On a slow machine a turn may else be interrupted so often that it is given up.
-      const enough = answers + PROGRESS;
-      while (answers < enough) await delay(10);
       if (calls > 0) atWork++;
+      const interrupted = [...sending];
       over = strike();
       await over;
+      // A turn that is interrupted again and again is given up.
+      while (!done && interrupted.some((message) => sending.has(message))) await delay(10);
     }
   })();
   try {

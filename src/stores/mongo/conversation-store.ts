@@ -18,7 +18,7 @@ import type {
 } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
-import type { MongoDatabase } from "./client.ts";
+import { type MongoDatabase, repeatable } from "./client.ts";
 import { address, Collections } from "./collections.ts";
 import { countedUp, isBehind, sumsUpTo } from "./conversation-sums.ts";
 import {
@@ -109,9 +109,12 @@ export class MongoConversationStore implements ConversationStore {
       },
       ...takingDown(calls),
     };
-    const isEnded = ({ state, lease }: TurnDocument) => state === outcome.state && lease.holder === holder;
     return this.#database.run(async (signal) => {
-      const hasEnded = await this.#change(turn, held, update, isEnded, signal);
+      const isDone = async () => {
+        const stored = await this.#stored.turns.findOne(address(turn), { signal });
+        return stored?.state === outcome.state && stored.lease.holder === holder;
+      };
+      const hasEnded = await this.#stored.turnWrites.update({ filter: held, update, isDone }, signal);
       if (hasEnded) {
         const sums = sumsUpTo({ ...turn, state: outcome.state, updatedAt: now });
         await this.#stored.count(turn.conversationId, sums, signal);
@@ -246,32 +249,19 @@ export class MongoConversationStore implements ConversationStore {
     return this.#database.run(async (signal) => {
       const filter = { ...address(ref), ...condition };
       const change = { ...update, $set: { ...update.$set, ...running } };
-      if (!(await this.#change(ref, filter, change, isOurs, signal))) return undefined;
-      const stored = await this.#stored.turns.findOne(address(ref), { signal });
-      if (!stored || !isOurs(stored)) return undefined;
+      let isAgain = false;
+      // One command, not the grouped write and a read: between them, a failure would use an attempt up.
+      const stored = await repeatable(async () => {
+        const turn = isAgain ? await this.#stored.turns.findOne(address(ref), { signal }) : null;
+        isAgain = true;
+        if (turn && isOurs(turn)) return turn;
+        return this.#stored.turns.findOneAndUpdate(filter, change, { returnDocument: "after" });
+      }, signal);
+      if (!stored) return undefined;
       const turn = toRunningTurn(stored);
       await this.#stored.count(turn.conversationId, sumsUpTo(turn), signal);
       return turn;
     });
-  }
-
-  /**
-   * Changes a turn, once; false when the filter does not match it.
-   *
-   * @param isDone whether a turn shows that this very change was made: asked when its answer is lost.
-   */
-  #change(
-    ref: TurnRef,
-    filter: Filter<TurnDocument>,
-    update: UpdateFilter<TurnDocument>,
-    isDone: (turn: TurnDocument) => boolean,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const wasMade = async () => {
-      const turn = await this.#stored.turns.findOne(address(ref), { signal });
-      return turn !== null && isDone(turn);
-    };
-    return this.#stored.turnWrites.update({ filter, update, isDone: wasMade }, signal);
   }
 
   async #findTurn(filter: Filter<TurnDocument>): Promise<Turn | undefined> {

@@ -49,9 +49,9 @@ export class TurnStarter {
     const conversation = this.#known.take(turn);
     if (!conversation) return undefined;
     const document = newTurnDocument(turn, conversation, callsIn(conversation, calls));
-    return (await this.#stored.turnWrites.insert(document, signal))
-      ? this.#begun(document, conversation)
-      : undefined;
+    const inserted = await this.#insert(document, signal);
+    if (!inserted) return undefined;
+    return isHeldFor(turn, inserted) ? this.#begun(inserted, conversation) : duplicate(inserted);
   }
 
   async #beginAfterLook(
@@ -60,8 +60,8 @@ export class TurnStarter {
     calls: readonly ModelCall[],
     signal: AbortSignal,
   ): Promise<BeginOutcome> {
-    // Each round reads how things stand and tries one insert. When that is refused, or its answer is
-    // lost, what there is now tells why: no error's text, which servers word differently.
+    // Each round reads how things stand and tries one insert. When that is refused, what there is now
+    // tells why: no error's text, which servers word differently.
     for (;;) {
       let stored = await this.#stored.conversations.findOne({ _id: turn.conversationId }, { signal });
       let isNew = false;
@@ -76,26 +76,29 @@ export class TurnStarter {
       const last = isNew ? null : await this.#stored.lastTurn(stored, signal);
       const keyed = isNew ? null : await this.#keyedTurn(turn, signal);
       const conversation = toConversation(stored);
-      if (last?.lease.holder === turn.lease.holder) return this.#beginCounted(last, conversation, signal);
-      if (keyed) return { type: "duplicate", turn: toTurn(keyed) };
+      if (keyed) return duplicate(keyed);
       if (last?.state === "running") return { type: "busy", running: toRunningTurn(last) };
       if (last?.state === "failed" && !(await this.#supersede(last, signal))) continue;
 
       const before = last ? sumsUpTo(toTurn(last)) : conversation;
       const document = newTurnDocument(turn, before, callsIn(conversation, calls));
-      if (await this.#stored.turnWrites.insert(document, signal)) {
-        return this.#beginCounted(document, conversation, signal);
-      }
+      const inserted = await this.#insert(document, signal);
+      if (!inserted) continue;
+      if (!isHeldFor(turn, inserted)) return duplicate(inserted);
+      await this.#stored.count(conversation.id, sumsUpTo(toTurn(inserted)), signal);
+      return this.#begun(inserted, conversation);
     }
   }
 
-  async #beginCounted(
-    document: TurnDocument,
-    conversation: Conversation,
-    signal: AbortSignal,
-  ): Promise<BeginOutcome> {
-    await this.#stored.count(conversation.id, sumsUpTo(toTurn(document)), signal);
-    return this.#begun(document, conversation);
+  /**
+   * The turn as it is stored; undefined when another one has its place. While the answer to the insert was
+   * lost, another process may have found the turn, and even ended it.
+   */
+  async #insert(document: TurnDocument, signal: AbortSignal): Promise<TurnDocument | undefined> {
+    if (await this.#stored.turnWrites.insert(document, signal)) return document;
+    const { conversation_id, seq, turn_id } = document;
+    const stored = await this.#stored.turns.findOne({ conversation_id, seq }, { signal });
+    return stored?.turn_id === turn_id ? stored : undefined;
   }
 
   /** @param conversation as it was before the turn, or is by now. */
@@ -124,6 +127,14 @@ export class TurnStarter {
     const filter = { conversation_id, seq, state: "failed" as const };
     return this.#stored.turnWrites.update({ filter, update: { $set: { superseded: true } } }, signal);
   }
+}
+
+function isHeldFor({ lease: { holder } }: NewTurn, { lease }: TurnDocument): boolean {
+  return lease.holder === holder;
+}
+
+function duplicate(document: TurnDocument): BeginOutcome {
+  return { type: "duplicate", turn: toTurn(document) };
 }
 
 /** Of a turn's first calls, those that are made. */

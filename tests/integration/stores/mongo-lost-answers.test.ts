@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { RunningTurn } from "../../../src/core/chat/turn.ts";
 import type { MongoDatabase } from "../../../src/stores/mongo/client.ts";
 import { MongoConversationStore } from "../../../src/stores/mongo/conversation-store.ts";
@@ -64,6 +64,36 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     expect(await turnCount(turn)).toBe(2);
   });
 
+  describe("beginTurn: of the turn's insert, while the turn is taken over", () => {
+    const lease = { holder: "heir", expiresAt: T0 + 30_000 };
+    const takeOver = ({ conversationId }: { conversationId: string }, seq: number) =>
+      direct.takeOverTurn({ conversationId, seq }, lease, T0 + 10_000);
+
+    test("and runs", async () => {
+      const conversation = newConversation();
+      const turn = newTurn(conversation.id);
+      proxy.loseAnswer("insert", "turns", "cut", () => takeOver(turn, 1));
+      const outcome = await store.beginTurn(turn, conversation);
+      expect(outcome).toMatchObject({ type: "duplicate", turn: { id: turn.id, state: "running", lease } });
+      expect(await direct.listTurns(conversation.id, 1, 100)).toHaveLength(1);
+    });
+
+    test("and ended, in a conversation that was known and has gone on", async () => {
+      const first = await begin(store);
+      await store.setTitle(first, "Lisbon");
+      await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
+      const turn = newTurn(first.conversationId);
+      proxy.loseAnswer("insert", "turns", "cut", async () => {
+        const taken = await takeOver(turn, 2);
+        if (taken) await direct.endTurn(taken, lease.holder, completed(), T0 + 10_060);
+        await begin(direct, { conversationId: turn.conversationId });
+      });
+      const outcome = await store.beginTurn(turn);
+      expect(outcome).toMatchObject({ type: "duplicate", turn: { id: turn.id, seq: 2, state: "completed" } });
+      expect(await direct.listTurns(turn.conversationId, 1, 100)).toHaveLength(3);
+    });
+  });
+
   test("beginTurn: of the conversation's count", async () => {
     proxy.loseAnswer("update", "conversations");
     const { conversationId } = await begin(store);
@@ -110,23 +140,19 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     expect(await direct.listConversations("ann", 1)).toMatchObject([{ messageCount: 2 }]);
   });
 
-  test("takeOverTurn of several at the same time: each attempt counts once", async () => {
+  test("endTurn of several at the same time", async () => {
     const begun = await Promise.all(Array.from({ length: 12 }, () => begin(store)));
-    const lease = ({ id }: RunningTurn) => ({ holder: `heir of ${id}`, expiresAt: T0 + 30_000 });
-    const takeOver = (turn: RunningTurn) => store.takeOverTurn(turn, lease(turn), T0 + 10_000);
     // The first one goes alone, the others together.
     for (let count = 0; count < 2; count++) proxy.loseAnswer("update", "turns");
-    const taken = await Promise.all(begun.map(takeOver));
-    expect(taken).toEqual(
-      begun.map((turn) => ({ ...turn, attempts: 2, lease: lease(turn), updatedAt: T0 + 10_000 })),
-    );
-    for (const turn of taken) expect(turn && (await direct.findTurn(turn))).toEqual(turn);
+    const ended = begun.map((turn) => store.endTurn(turn, turn.lease.holder, failed, T0 + 60));
+    expect(await Promise.all(ended)).toEqual(begun.map(() => true));
+    for (const turn of begun) expect(await direct.findTurn(turn)).toMatchObject(failed);
   });
 
   test("takeOverTurn: the attempt counts once", async () => {
     const turn = await begin(store);
     const lease = { holder: "heir", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("update", "turns");
+    proxy.loseAnswer("findAndModify", "turns");
     expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
     expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
   });
@@ -135,7 +161,7 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     const turn = await begin(store);
     await store.endTurn(turn, turn.lease.holder, failed, T0 + 5);
     const lease = { holder: "again", expiresAt: T0 + 30_000 };
-    proxy.loseAnswer("update", "turns");
+    proxy.loseAnswer("findAndModify", "turns");
     expect(await store.reopenTurn(turn, T0 + 5, lease, T0 + 6)).toMatchObject({ attempts: 1, lease });
   });
 

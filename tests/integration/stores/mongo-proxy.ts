@@ -4,6 +4,8 @@ interface Loss {
   /** What the command has in it: a BSON field of its name, the collection as that field's value. */
   readonly parts: string[];
   readonly how: "cut" | "with_server" | "silently";
+  /** What happens before the client can know of it. */
+  readonly meanwhile?: () => Promise<unknown>;
 }
 
 /** Stands between a client and the server, and loses what it is told to lose. */
@@ -33,9 +35,15 @@ export class MongoProxy {
    *
    * @param how `with_server`: the server is out of reach from then on; `silently`: the connection stays, and
    *   nothing comes from it any more.
+   * @param meanwhile what happens between the command and the cut.
    */
-  loseAnswer(command: string, collection: string, how: Loss["how"] = "cut"): void {
-    this.#losses.push({ parts: [`\x02${command}\0`, `\0${collection}\0`], how });
+  loseAnswer(
+    command: string,
+    collection: string,
+    how: Loss["how"] = "cut",
+    meanwhile?: Loss["meanwhile"],
+  ): void {
+    this.#losses.push({ parts: [`\x02${command}\0`, `\0${collection}\0`], how, meanwhile });
   }
 
   /** The losses that are still to come. */
@@ -69,7 +77,7 @@ export class MongoProxy {
     server.on("data", (bytes) => {
       if (!losing) client.write(bytes);
       else if (losing.how === "with_server") this.close();
-      else if (losing.how === "cut") cut();
+      else if (losing.how === "cut") void (losing.meanwhile?.() ?? Promise.resolve()).finally(cut);
     });
   }
 }

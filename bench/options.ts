@@ -50,16 +50,17 @@ export interface Options {
   readonly dist: string;
 }
 
-const NOTHING: Effort = { rounds: 0, roundMs: 0, warmUpMs: 0, warmUpOperations: 0, callers: [] };
+const WARM = { warmUpOperations: 15_000, warmUpMs: 10_000 };
+const NOTHING: Effort = { rounds: 0, roundMs: 0, warmUpOperations: 0, warmUpMs: 0, callers: [] };
 
 const EFFORTS: Record<Mode, Effort> = {
-  full: { rounds: 5, roundMs: 1_000, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [1, 32, 256] },
-  quick: { rounds: 3, roundMs: 400, warmUpMs: 500, warmUpOperations: 300, callers: [1, 32] },
-  smoke: { rounds: 1, roundMs: 100, warmUpMs: 50, warmUpOperations: 0, callers: [1, 8] },
-  ab: { rounds: 20, roundMs: 600, warmUpMs: 1_000, warmUpOperations: 1_500, callers: [32] },
-  profile: { rounds: 1, roundMs: 10_000, warmUpMs: 2_000, warmUpOperations: 3_000, callers: [32] },
-  calls: { rounds: 20, roundMs: 500, warmUpMs: 1_000, warmUpOperations: 1_000, callers: [32] },
-  soak: { rounds: 10, roundMs: 1_000, warmUpMs: 2_000, warmUpOperations: 1_000, callers: [32] },
+  full: { ...WARM, rounds: 5, roundMs: 1_000, callers: [1, 32, 256] },
+  quick: { rounds: 3, roundMs: 400, warmUpOperations: 2_000, warmUpMs: 1_500, callers: [1, 32] },
+  smoke: { rounds: 1, roundMs: 100, warmUpOperations: 1_000, warmUpMs: 50, callers: [1, 8] },
+  ab: { ...WARM, rounds: 20, roundMs: 600, callers: [32] },
+  profile: { ...WARM, rounds: 1, roundMs: 10_000, callers: [32] },
+  calls: { ...WARM, rounds: 20, roundMs: 500, callers: [32] },
+  soak: { ...WARM, rounds: 10, roundMs: 1_000, callers: [32] },
   cold: NOTHING,
   readme: NOTHING,
   help: NOTHING,

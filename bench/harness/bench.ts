@@ -8,11 +8,11 @@ export interface Effort {
   /** Of one contestant in one round, in milliseconds. */
   readonly roundMs: number;
   /**
-   * Of a fresh server, until its code has been compiled: so long, in milliseconds, and again a few times
-   * until it has done so many operations.
+   * Of a fresh server, until its code has been compiled: so many operations, but no longer than this, in
+   * milliseconds. V8 is done with Parley's turn after about 12,000.
    */
-  readonly warmUpMs: number;
   readonly warmUpOperations: number;
+  readonly warmUpMs: number;
   /** Callers at the same time, one comparison each. */
   readonly callers: readonly number[];
 }

@@ -4,8 +4,6 @@ import type { Bench } from "./bench.ts";
 import type { RunningServer } from "./server.ts";
 import { cpuMs, memoryMb, resetPeak } from "./usage.ts";
 
-const MOST_WARM_UPS = 5;
-
 /** A server and what is asked of it. */
 export interface Contestant {
   readonly name: string;
@@ -60,20 +58,17 @@ function difference(after: number | undefined, before: number | undefined): numb
 }
 
 /**
- * Until the code of each server has been compiled, or that has taken too long.
+ * Until the code of each server has been compiled as well as it will be, or that has taken too long.
  *
  * @throws Error when one answers nothing.
  */
 export async function warmUp(bench: Bench, contestants: readonly Contestant[], callers = 32): Promise<void> {
-  const { warmUpMs, warmUpOperations } = bench.effort;
+  const { warmUpMs: ms, warmUpOperations } = bench.effort;
+  const operations = Math.ceil(warmUpOperations / callers);
   for (const contestant of contestants) {
     bench.progress.tell(`warming up ${contestant.name}`);
-    let done = 0;
-    for (let times = 0; times === 0 || (times < MOST_WARM_UPS && done < warmUpOperations); times++) {
-      const { operations, firstError } = await measure(bench, contestant, { callers, ms: warmUpMs });
-      if (operations === 0) throw new Error(`${contestant.name} answers nothing: ${firstError}`);
-      done += operations;
-    }
+    const { operations: done, firstError } = await measure(bench, contestant, { callers, ms, operations });
+    if (done === 0) throw new Error(`${contestant.name} answers nothing: ${firstError}`);
   }
 }
 

@@ -22,6 +22,7 @@ export interface Seen {
   readonly firstError?: string;
   /** From the first request to the last answer. */
   readonly elapsedMs: number;
+  /** Of the operations but each caller's first, unless that was its only one. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -39,8 +40,9 @@ process.on("message", (order: Order) => {
 process.on("disconnect", () => process.exit());
 
 async function carryOut({ url, traffic, callers, ms, operations }: Order): Promise<Seen> {
-  const latencies: number[] = [];
+  let latencies: number[] = [];
   const acknowledged: Acknowledged = new Map();
+  let succeeded = 0;
   let errors = 0;
   let firstError: string | undefined;
   const begun = performance.now();
@@ -48,29 +50,33 @@ async function carryOut({ url, traffic, callers, ms, operations }: Order): Promi
 
   const work = async (client: Client, operation: Operation) => {
     const send = (request: Request) => exchange(client, request);
+    const own: number[] = [];
     for (let left = operations ?? Number.POSITIVE_INFINITY; left > 0; left--) {
       const start = performance.now();
-      if (start >= deadline) return;
+      if (start >= deadline) break;
       try {
         await operation(send);
-        latencies.push(performance.now() - start);
+        own.push(performance.now() - start);
       } catch (error) {
         errors++;
         firstError ??= String(error);
       }
     }
+    succeeded += own.length;
+    // All callers begin at once, and open their connections with it: that is a burst, and not their number.
+    latencies = latencies.concat(own.length > 1 ? own.slice(1) : own);
   };
   const clients = Array.from(
     { length: callers },
     () => new Client(url, { bodyTimeout: 60_000, headersTimeout: 60_000 }),
   );
-  await Promise.all(clients.map((client) => work(client, createCaller(traffic, acknowledged))));
+  await Promise.all(clients.map((client, index) => work(client, createCaller(traffic, acknowledged, index))));
   const elapsedMs = performance.now() - begun;
   await Promise.all(clients.map((client) => client.close()));
 
   const sorted = Float64Array.from(latencies).sort();
   return {
-    operations: sorted.length,
+    operations: succeeded,
     errors,
     firstError,
     elapsedMs,

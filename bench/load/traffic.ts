@@ -12,8 +12,8 @@ import {
 export type Traffic =
   /** A turn of a server that keeps nothing: POST /turn. */
   | { readonly kind: "turns" }
-  /** Turns of Parley, so many in each conversation. */
-  | { readonly kind: "conversations"; readonly turns: number }
+  /** Turns of Parley, so many in each conversation; `staggered`, callers are not all at the same one of them. */
+  | { readonly kind: "conversations"; readonly turns: number; readonly staggered?: boolean }
   /** The next turn of conversations that are there already, one after the other; for one caller. */
   | { readonly kind: "continue"; readonly conversationIds: readonly string[] }
   /** A turn's two model calls by way of a gateway to that provider. */
@@ -40,15 +40,15 @@ export type Acknowledged = Map<string, number>;
 
 const JSON_HEADERS = { "content-type": "application/json" };
 
-/** A caller with a memory of its own. */
-export function createCaller(traffic: Traffic, acknowledged: Acknowledged): Operation {
+/** A caller with a memory of its own, the one at `index` of several. */
+export function createCaller(traffic: Traffic, acknowledged: Acknowledged, index: number): Operation {
   switch (traffic.kind) {
     case "turns": {
       const request = post("/turn", { message: QUESTION });
       return async (send) => expectReply(await send(request));
     }
     case "conversations":
-      return talker(traffic.turns, acknowledged);
+      return talker(traffic.turns, acknowledged, traffic.staggered ? index : 0);
     case "continue": {
       const { conversationIds } = traffic;
       let next = 0;
@@ -86,9 +86,11 @@ export function createCaller(traffic: Traffic, acknowledged: Acknowledged): Oper
   }
 }
 
-function talker(turns: number, acknowledged: Acknowledged): Operation {
+/** @param skipped turns of the first conversation. */
+function talker(turns: number, acknowledged: Acknowledged, skipped: number): Operation {
   let conversationId = "";
   let turn = 0;
+  let skip = skipped;
   return async (send) => {
     if (turn === 0) {
       const answer = await send(post(`${CHAT_SERVICE}/StartConversation`, { message: QUESTION }));
@@ -98,7 +100,8 @@ function talker(turns: number, acknowledged: Acknowledged): Operation {
       expectReply(await send(continued(conversationId)));
     }
     count(acknowledged, conversationId);
-    turn = (turn + 1) % turns;
+    turn = (turn + 1 + skip) % turns;
+    skip = 0;
   };
 }
 

@@ -28,7 +28,7 @@ export function provenance({ machine, command, date, commit, minutes }: Results)
   return [
     `Made with \`${command}\` at ${commit} on ${date.slice(0, 10)}, in ${number(minutes)} minutes: ${cpu}, ${cores} cores, ${memoryGb} GB, ${system}, Node.js ${node}; a write and fdatasync of 4 KB took ${number(syncMs.median)} ms (${number(syncMs.min)} – ${number(syncMs.max)}), the load average was ${number(loadAverage)} at the start.`,
     ...(loadAverage > cores / 2 ? [BUSY] : []),
-    "Each server is one process, beside it on the same machine the load generator and the fake provider. Callers are a closed loop. Figures are medians over interleaved rounds; ratios are taken round by round, in brackets the least and the most. CPU is that of the server's process, for each operation; peak is the most memory it had resident.",
+    "Each server is one process, beside it on the same machine the load generator and the fake provider. Servers are warmed up with 15,000 operations, or as many as they do in ten seconds. Callers are a closed loop; the first operation of each, with which all of them open their connections at once, is left out of the times. Figures are medians over interleaved rounds; ratios are taken round by round, in brackets the least and the most. CPU is that of the server's process, for each operation; peak is the most memory it had resident.",
   ].join("\n\n");
 }
 

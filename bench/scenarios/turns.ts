@@ -12,7 +12,7 @@ import { spread } from "../report/statistics.ts";
 
 /** Long enough that the one title call is a tenth of a turn, short enough that little history is sent. */
 const TURNS_A_CONVERSATION = 10;
-export const CONVERSATIONS: Traffic = { kind: "conversations", turns: TURNS_A_CONVERSATION };
+export const CONVERSATIONS: Traffic = { kind: "conversations", turns: TURNS_A_CONVERSATION, staggered: true };
 
 export interface TurnsOutcome {
   readonly section: Section;

@@ -27,8 +27,8 @@ export interface Outbound {
 }
 
 const TOOL_PATIENCE = { headersMs: 10_000, bodyMs: 10_000 };
-/** A model may think for long, or be loaded first, before its first word. */
-const MODEL_PATIENCE = { headersMs: 300_000, bodyMs: 300_000 };
+/** A last resort, above the most that MODEL_TIMEOUT_SECONDS can be: a model may think for long before its first word. */
+const MODEL_PATIENCE = { headersMs: 3_660_000, bodyMs: 3_660_000 };
 /** Of one answer of a model: some hundred times the longest that there are. */
 const MODEL_MAX_BYTES = 64 * 1_048_576;
 

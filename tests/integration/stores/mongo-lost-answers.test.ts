@@ -177,6 +177,14 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
   });
 
+  test("takeOverTurn that is done only when it is made again", async () => {
+    const turn = await begin(store);
+    const lease = { holder: "heir", expiresAt: T0 + 30_000 };
+    proxy.delay("findAndModify", "turns", { command: "findAndModify", collection: "turns" });
+    expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
+    expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
+  });
+
   test("reopenTurn", async () => {
     const turn = await begin(store);
     await store.endTurn(turn, turn.lease.holder, failed, T0 + 5);

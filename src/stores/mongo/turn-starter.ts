@@ -34,6 +34,9 @@ export class TurnStarter {
     calls: readonly ModelCall[],
     signal: AbortSignal,
   ): Promise<BeginOutcome> {
+    // Between this look and the insert another process could still do so; nothing can be unique over conversations.
+    const made = ifMissing && (await this.#turnWithKey(turn, { owner: turn.owner }, signal));
+    if (made) return duplicate(made);
     const known = this.#known.take(turn);
     const document = known && newTurnDocument(turn, known, callsIn(known, calls));
     if (known && document && (await this.#stored.turnWrites.insert(document, signal))) {
@@ -64,7 +67,8 @@ export class TurnStarter {
 
       // In this order: a running turn that has the key itself, or is this one, must be found as that.
       const last = isNew ? null : await this.#stored.lastTurn(stored, signal);
-      const keyed = isNew ? null : await this.#keyedTurn(turn, signal);
+      const place = { conversation_id: turn.conversationId };
+      const keyed = isNew ? null : await this.#turnWithKey(turn, place, signal);
       const own = tried && (await this.#ownTurn(tried, signal));
       const conversation = toConversation(stored);
       if (own) return this.#beginCounted(turn, own, conversation, signal);
@@ -112,11 +116,13 @@ export class TurnStarter {
     return { type: "begun", turn, conversation: isNamed ? { ...counted, titleState: "pending" } : counted };
   }
 
-  async #keyedTurn(turn: NewTurn, signal: AbortSignal): Promise<TurnDocument | null> {
-    const { conversationId, idempotencyKey } = turn;
+  async #turnWithKey(
+    { idempotencyKey }: NewTurn,
+    place: Partial<Pick<TurnDocument, "owner" | "conversation_id">>,
+    signal: AbortSignal,
+  ): Promise<TurnDocument | null> {
     if (idempotencyKey === undefined) return null;
-    const filter = { conversation_id: conversationId, idempotency_key: idempotencyKey };
-    return this.#stored.turns.findOne(filter, { signal });
+    return this.#stored.turns.findOne({ ...place, idempotency_key: idempotencyKey }, { signal });
   }
 
   /**

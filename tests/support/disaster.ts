@@ -142,7 +142,7 @@ export class Disaster {
     }
   }
 
-  /** Books something first, for some messages, and then repeats the message. */
+  /** Books something first, for some messages. No two answers are the same. */
   #model(killed: AbortSignal): LanguageModel {
     const generate = async (request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> => {
       const call = ++this.calls;
@@ -158,7 +158,7 @@ export class Disaster {
         const toolCall = { id: "1", name: "book", arguments: JSON.stringify({ text: question }) };
         return { text: "", toolCalls: [toolCall], finishReason: "tool_calls", usage };
       }
-      const text = operation === "title" ? "A title" : `You said: ${question}`;
+      const text = operation === "title" ? "A title" : `Answer ${call} to ${question}`;
       return { text, toolCalls: [], finishReason: "stop", usage };
     };
     return { provider: "openai", model: "gpt-4o-mini", generate };

@@ -116,7 +116,7 @@ async function checkAll(disaster: Disaster, talks: readonly Sent[][]): Promise<v
   for (const [message, times] of disaster.booked) expect({ message, times }).toEqual({ message, times: 1 });
   for (const { id } of conversations) {
     const next = disaster.server.continue("And now?", { conversationId: id });
-    expect(await disaster.world.until(next)).toMatchObject({ reply: "You said: And now?" });
+    expect(await disaster.world.until(next)).toMatchObject({ conversationId: id });
   }
 }
 
@@ -143,7 +143,7 @@ function checkAnswers(sent: readonly Sent[], turns: readonly Turn[]): void {
       expect(turn).toMatchObject({ idempotencyKey: key, state: refusal ? "failed" : "completed" });
     }
     for (const { conversationId, reply } of answers) {
-      expect(reply).toBe(`You said: ${message}`);
+      expect(reply).toMatch(new RegExp(`^Answer \\d+ to ${message}$`));
       expect(turn).toMatchObject({ conversationId, state: "completed", reply: { content: reply } });
     }
     if (!turn || answers.length === 0) continue;

@@ -34,7 +34,8 @@ export class TurnStarter {
     calls: readonly ModelCall[],
     signal: AbortSignal,
   ): Promise<BeginOutcome> {
-    // Between this look and the insert another process could still do so; nothing can be unique over conversations.
+    // Another process can still make one between this look and the insert: what begins with another field than
+    // the conversation can't be unique.
     const made = ifMissing && (await this.#turnWithKey(turn, { owner: turn.owner }, signal));
     if (made) return duplicate(made);
     const known = this.#known.take(turn);
@@ -65,7 +66,8 @@ export class TurnStarter {
       }
       if (stored?.owner !== turn.owner) throw conversationNotFound();
 
-      // In this order: a running turn that has the key itself, or is this one, must be found as that.
+      // In this order: a running turn that has the key itself must be found by it, and one that is this very
+      // turn, inserted late, as that.
       const last = isNew ? null : await this.#stored.lastTurn(stored, signal);
       const place = { conversation_id: turn.conversationId };
       const keyed = isNew ? null : await this.#turnWithKey(turn, place, signal);

@@ -147,8 +147,20 @@ export function conversationStoreContract(name: string, open: () => Promise<Stor
           type: "duplicate",
           turn: { id: first.id, state: "completed" },
         });
+        const other = await beginFirst();
+        await complete(other);
+        expect((await begin(newTurn(other.conversationId, { idempotencyKey: "k" }))).seq).toBe(2);
+      });
+
+      test("the same key in a conversation that may be made gives the turn of any", async () => {
+        const first = await beginFirst({ idempotencyKey: "k" });
         const elsewhere = newConversation();
-        expect((await begin(newTurn(elsewhere.id, { idempotencyKey: "k" }), elsewhere)).seq).toBe(1);
+        const again = newTurn(elsewhere.id, { idempotencyKey: "k" });
+        expect(await store.beginTurn(again, elsewhere)).toEqual({ type: "duplicate", turn: first });
+        expect(await store.findConversation("ann", elsewhere.id)).toBeUndefined();
+        const bobs = newConversation({ owner: "bob" });
+        const his = newTurn(bobs.id, { owner: "bob", idempotencyKey: "k" });
+        expect((await begin(his, bobs)).seq).toBe(1);
       });
 
       test("of many at once in a new conversation exactly one begins", async () => {

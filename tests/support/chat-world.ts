@@ -8,6 +8,7 @@ import { History } from "../../src/core/chat/history.ts";
 import type { SessionMetadata } from "../../src/core/chat/session.ts";
 import type { SessionStore } from "../../src/core/chat/session-store.ts";
 import { type TurnResult, TurnRunner, type TurnRunnerSettings } from "../../src/core/chat/turn-runner.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { RequestContext } from "../../src/core/context.ts";
 import { metered } from "../../src/core/ledger/metered-model.ts";
 import { PriceList } from "../../src/core/ledger/price-list.ts";
@@ -29,7 +30,7 @@ export const SETTINGS: TurnRunnerSettings = {
   waitMs: 60_000,
   maxRounds: 15,
 };
-const HISTORY_TOKENS = 8_000;
+export const HISTORY_TOKENS = 8_000;
 export const SESSION_TTL_MS = 1_800_000;
 export const DEFAULT_LOCALE = { timezone: "Europe/Madrid", locale: "en-GB" };
 export const MAX_MESSAGE_CHARS = 200;
@@ -56,6 +57,7 @@ interface ProcessOptions {
   readonly tools?: Tool[];
   readonly settings?: Partial<TurnRunnerSettings>;
   readonly observer?: TurnObserver;
+  readonly clock?: Clock;
 }
 
 /** A fresh embedded database, with any number of processes working on it, in one injected time. */
@@ -98,9 +100,9 @@ export class ChatWorld {
 
   process(
     model: LanguageModel,
-    { tools = [], settings = {}, observer = UNOBSERVED }: ProcessOptions = {},
+    { tools = [], settings = {}, observer = UNOBSERVED, clock = this.clock }: ProcessOptions = {},
   ): ServerProcess {
-    const { clock, ids } = this;
+    const { ids } = this;
     const database = this.database();
     const store = faultyStore(new SqliteConversationStore(database));
     const sessions = new SqliteSessionStore(database, SESSION_TTL_MS);

@@ -57,6 +57,15 @@ export class FakeClock implements Clock {
   }
 }
 
+/** The clock of another machine, which is `ms` ahead. */
+export function ahead(clock: Clock, ms: number): Clock {
+  return {
+    now: () => clock.now() + ms,
+    sleep: (duration, signal) => clock.sleep(duration, signal),
+    after: (duration, action) => clock.after(duration, action),
+  };
+}
+
 /** Lets everything run that does not wait for time or for the outside. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));

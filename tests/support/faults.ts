@@ -29,15 +29,21 @@ export function waitsFor(promise: Promise<unknown>): Fault {
 export interface FaultyStore extends ConversationStore {
   /** Calls of the method meet these faults in order; `undefined` lets one pass. */
   plan(method: Method, ...faults: (Fault | undefined)[]): void;
+  /** All calls without a plan meet what this gives. */
+  planAll(next: () => Fault | undefined): void;
   count(method: Method): number;
 }
 
 export function faultyStore(store: ConversationStore): FaultyStore {
   const planned = new Map<string, (Fault | undefined)[]>();
   const counts = new Map<string, number>();
+  let unplanned: () => Fault | undefined = () => undefined;
   const extra = {
     plan(method: Method, ...faults: (Fault | undefined)[]) {
       planned.set(method, [...(planned.get(method) ?? []), ...faults]);
+    },
+    planAll(next: () => Fault | undefined) {
+      unplanned = next;
     },
     count: (method: Method) => counts.get(method) ?? 0,
   };
@@ -47,7 +53,8 @@ export function faultyStore(store: ConversationStore): FaultyStore {
       return (...args: unknown[]) => {
         counts.set(name, (counts.get(name) ?? 0) + 1);
         const call = async () => Reflect.apply(Reflect.get(target, name), target, args);
-        const fault = planned.get(name)?.shift();
+        const plan = planned.get(name);
+        const fault = plan?.length ? plan.shift() : unplanned();
         return fault ? fault(call) : call();
       };
     },

@@ -8,7 +8,10 @@ export type BeginOutcome =
   | { readonly type: "begun"; readonly turn: RunningTurn; readonly conversation: Conversation }
   /** The conversation has this turn running: only one can run at a time. */
   | { readonly type: "busy"; readonly running: RunningTurn }
-  /** The conversation has this turn with the same idempotency key. */
+  /**
+   * The owner has this turn with the same idempotency key: in the conversation, or, where `ifMissing` is given,
+   * in any. Such a request names no conversation, and may have come before while its session was in another.
+   */
   | { readonly type: "duplicate"; readonly turn: Turn };
 
 /** A step with its place among those of its turn: 0 to their number, in place of what is there. */

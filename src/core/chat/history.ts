@@ -79,6 +79,8 @@ export class History {
   }
 
   #keep(conversationId: Id, recent: RecentTurns): void {
+    // Of a turn that was taken over in this very process two runs may have read.
+    this.#take(conversationId);
     this.#kept.set(conversationId, recent);
     this.#keptBytes += recent.bytes;
     for (const oldest of this.#kept.keys()) {

@@ -308,11 +308,12 @@ export class TurnRunner {
   /** The title of a turn that another process ran, which may still be naming the subject. */
   async #titleOf(turn: EndedTurn): Promise<string> {
     const { clock, store } = this.#deps;
+    // The turn's time is that of another process, whose clock may be ahead.
+    const until = Math.min(turn.updatedAt, clock.now()) + TITLE_TIMEOUT_MS;
     for (;;) {
       const conversation = await store.findConversation(turn.owner, turn.conversationId);
       if (!conversation) throw new Error(`Conversation ${turn.conversationId} has vanished from the store`);
-      const waited = clock.now() > turn.updatedAt + TITLE_TIMEOUT_MS;
-      if (conversation.titleState === "final" || waited) return conversation.title;
+      if (conversation.titleState === "final" || clock.now() > until) return conversation.title;
       await clock.sleep(POLL_MS.max, this.#stop.signal);
     }
   }

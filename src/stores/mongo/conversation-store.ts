@@ -252,10 +252,12 @@ export class MongoConversationStore implements ConversationStore {
       let isAgain = false;
       // One command, not the grouped write and a read: between them, a failure would use an attempt up.
       const stored = await repeatable(async () => {
-        const turn = isAgain ? await this.#stored.turns.findOne(address(ref), { signal }) : null;
+        const mayBeOurs = isAgain;
         isAgain = true;
-        if (turn && isOurs(turn)) return turn;
-        return this.#stored.turns.findOneAndUpdate(filter, change, { returnDocument: "after" });
+        const set = await this.#stored.turns.findOneAndUpdate(filter, change, { returnDocument: "after" });
+        if (set || !mayBeOurs) return set;
+        const turn = await this.#stored.turns.findOne(address(ref), { signal });
+        return turn && isOurs(turn) ? turn : null;
       }, signal);
       if (!stored) return undefined;
       const turn = toRunningTurn(stored);

@@ -34,34 +34,28 @@ export class TurnStarter {
     calls: readonly ModelCall[],
     signal: AbortSignal,
   ): Promise<BeginOutcome> {
-    return (
-      (await this.#beginInKnown(turn, calls, signal)) ??
-      (await this.#beginAfterLook(turn, ifMissing, calls, signal))
-    );
+    // Another process can still make one between this look and the insert: what begins with another field than
+    // the conversation can't be unique.
+    const made = ifMissing && (await this.#turnWithKey(turn, { owner: turn.owner }, signal));
+    if (made) return duplicate(made);
+    const known = this.#known.take(turn);
+    const document = known && newTurnDocument(turn, known, callsIn(known, calls));
+    if (known && document && (await this.#stored.turnWrites.insert(document, signal))) {
+      return this.#begun(document, known);
+    }
+    return this.#beginAfterLook(turn, ifMissing, calls, signal, document);
   }
 
-  /** Begins the turn without a look, after what this process knows to be the last one; undefined if it is not. */
-  async #beginInKnown(
-    turn: NewTurn,
-    calls: readonly ModelCall[],
-    signal: AbortSignal,
-  ): Promise<BeginOutcome | undefined> {
-    const conversation = this.#known.take(turn);
-    if (!conversation) return undefined;
-    const document = newTurnDocument(turn, conversation, callsIn(conversation, calls));
-    const inserted = await this.#insert(document, signal);
-    if (!inserted) return undefined;
-    return isHeldFor(turn, inserted) ? this.#begun(inserted, conversation) : duplicate(inserted);
-  }
-
+  /** @param tried was to be inserted after what was known to be the last turn, and perhaps was. */
   async #beginAfterLook(
     turn: NewTurn,
     ifMissing: NewConversation | undefined,
     calls: readonly ModelCall[],
     signal: AbortSignal,
+    tried: TurnDocument | undefined,
   ): Promise<BeginOutcome> {
-    // Each round reads how things stand and tries one insert. When that is refused, what there is now
-    // tells why: no error's text, which servers word differently.
+    // Each round reads how things stand and tries one insert. When that is refused, or its answer is lost,
+    // what there is now tells why: no error's text, which servers word differently.
     for (;;) {
       let stored = await this.#stored.conversations.findOne({ _id: turn.conversationId }, { signal });
       let isNew = false;
@@ -72,31 +66,44 @@ export class TurnStarter {
       }
       if (stored?.owner !== turn.owner) throw conversationNotFound();
 
-      // In this order: a running turn that has the key itself must be found by it.
+      // In this order: a running turn that has the key itself must be found by it, and one that is this very
+      // turn, inserted late, as that.
       const last = isNew ? null : await this.#stored.lastTurn(stored, signal);
-      const keyed = isNew ? null : await this.#keyedTurn(turn, signal);
+      const place = { conversation_id: turn.conversationId };
+      const keyed = isNew ? null : await this.#turnWithKey(turn, place, signal);
+      const own = tried && (await this.#ownTurn(tried, signal));
       const conversation = toConversation(stored);
+      if (own) return this.#beginCounted(turn, own, conversation, signal);
       if (keyed) return duplicate(keyed);
       if (last?.state === "running") return { type: "busy", running: toRunningTurn(last) };
       if (last?.state === "failed" && !(await this.#supersede(last, signal))) continue;
 
       const before = last ? sumsUpTo(toTurn(last)) : conversation;
-      const document = newTurnDocument(turn, before, callsIn(conversation, calls));
-      const inserted = await this.#insert(document, signal);
-      if (!inserted) continue;
-      if (!isHeldFor(turn, inserted)) return duplicate(inserted);
-      await this.#stored.count(conversation.id, sumsUpTo(toTurn(inserted)), signal);
-      return this.#begun(inserted, conversation);
+      tried = newTurnDocument(turn, before, callsIn(conversation, calls));
+      if (await this.#stored.turnWrites.insert(tried, signal)) {
+        return this.#beginCounted(turn, tried, conversation, signal);
+      }
     }
   }
 
+  /** @param document as it is stored: it may have been taken over since it was inserted. */
+  async #beginCounted(
+    turn: NewTurn,
+    document: TurnDocument,
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<BeginOutcome> {
+    if (document.lease.holder !== turn.lease.holder) return duplicate(document);
+    await this.#stored.count(conversation.id, sumsUpTo(toTurn(document)), signal);
+    return this.#begun(document, conversation);
+  }
+
   /**
-   * The turn as it is stored; undefined when another one has its place. While the answer to the insert was
-   * lost, another process may have found the turn, and even ended it.
+   * The turn whose insert was tried, where it was done after all. Another process may have found it by now, and
+   * even ended it.
    */
-  async #insert(document: TurnDocument, signal: AbortSignal): Promise<TurnDocument | undefined> {
-    if (await this.#stored.turnWrites.insert(document, signal)) return document;
-    const { conversation_id, seq, turn_id } = document;
+  async #ownTurn(tried: TurnDocument, signal: AbortSignal): Promise<TurnDocument | undefined> {
+    const { conversation_id, seq, turn_id } = tried;
     const stored = await this.#stored.turns.findOne({ conversation_id, seq }, { signal });
     return stored?.turn_id === turn_id ? stored : undefined;
   }
@@ -111,11 +118,13 @@ export class TurnStarter {
     return { type: "begun", turn, conversation: isNamed ? { ...counted, titleState: "pending" } : counted };
   }
 
-  async #keyedTurn(turn: NewTurn, signal: AbortSignal): Promise<TurnDocument | null> {
-    const { conversationId, idempotencyKey } = turn;
+  async #turnWithKey(
+    { idempotencyKey }: NewTurn,
+    place: Partial<Pick<TurnDocument, "owner" | "conversation_id">>,
+    signal: AbortSignal,
+  ): Promise<TurnDocument | null> {
     if (idempotencyKey === undefined) return null;
-    const filter = { conversation_id: conversationId, idempotency_key: idempotencyKey };
-    return this.#stored.turns.findOne(filter, { signal });
+    return this.#stored.turns.findOne({ ...place, idempotency_key: idempotencyKey }, { signal });
   }
 
   /**
@@ -127,10 +136,6 @@ export class TurnStarter {
     const filter = { conversation_id, seq, state: "failed" as const };
     return this.#stored.turnWrites.update({ filter, update: { $set: { superseded: true } } }, signal);
   }
-}
-
-function isHeldFor({ lease: { holder } }: NewTurn, { lease }: TurnDocument): boolean {
-  return lease.holder === holder;
 }
 
 function duplicate(document: TurnDocument): BeginOutcome {

@@ -69,6 +69,8 @@ export class SqliteConversationStore implements ConversationStore {
     calls: readonly ModelCall[] = [],
   ): Promise<BeginOutcome> {
     return this.#database.write((sql): BeginOutcome => {
+      const made = ifMissing && sql(FIND_TURN_BY_KEY).get(keyOf(turn));
+      if (made) return { type: "duplicate", turn: toTurn(made as unknown as TurnRow) };
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
       if (!conversation) throw conversationNotFound();
@@ -162,7 +164,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
-    return this.#turn(FIND_TURN_BY_KEY, { owner, idempotencyKey });
+    return this.#turn(FIND_TURN_BY_KEY, keyOf({ owner, idempotencyKey }));
   }
 
   listTurns(conversationId: Id, fromSeq: number, toSeq: number): Promise<Turn[]> {
@@ -243,6 +245,11 @@ type Values = Record<string, string | number | null>;
 
 function address(ref: TurnRef): Values {
   return { conversationId: ref.conversationId, seq: ref.seq };
+}
+
+/** No turn has the key of a request without one. */
+function keyOf({ owner, idempotencyKey }: Pick<NewTurn, "owner" | "idempotencyKey">): Values {
+  return { owner, idempotencyKey: idempotencyKey ?? null };
 }
 
 function insertConversation(sql: Sql, conversation: NewConversation): void {

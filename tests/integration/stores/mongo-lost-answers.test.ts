@@ -64,6 +64,26 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     expect(await turnCount(turn)).toBe(2);
   });
 
+  describe("beginTurn: of the turn's insert, which is done only when it is looked for again", () => {
+    const last = { command: "find", collection: "conversations" };
+
+    test.each([undefined, "k"])("with the key %s", async (idempotencyKey) => {
+      proxy.delay("insert", "turns", last);
+      const turn = await begin(store, { idempotencyKey });
+      expect(await direct.findTurn(turn)).toEqual(turn);
+      expect(await turnCount(turn)).toBe(1);
+    });
+
+    test("in a conversation that was known", async () => {
+      const first = await begin(store);
+      await store.setTitle(first, "Lisbon");
+      await store.endTurn(first, first.lease.holder, completed(), T0 + 60);
+      proxy.delay("insert", "turns", last);
+      expect(await begin(store, { conversationId: first.conversationId })).toMatchObject({ seq: 2 });
+      expect(await turnCount(first)).toBe(2);
+    });
+  });
+
   describe("beginTurn: of the turn's insert, while the turn is taken over", () => {
     const lease = { holder: "heir", expiresAt: T0 + 30_000 };
     const takeOver = ({ conversationId }: { conversationId: string }, seq: number) =>
@@ -153,6 +173,14 @@ await describeMongo("MongoDB's answers get lost", (server) => {
     const turn = await begin(store);
     const lease = { holder: "heir", expiresAt: T0 + 30_000 };
     proxy.loseAnswer("findAndModify", "turns");
+    expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
+    expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
+  });
+
+  test("takeOverTurn that is done only when it is made again", async () => {
+    const turn = await begin(store);
+    const lease = { holder: "heir", expiresAt: T0 + 30_000 };
+    proxy.delay("findAndModify", "turns", { command: "findAndModify", collection: "turns" });
     expect(await store.takeOverTurn(turn, lease, T0 + 10_000)).toMatchObject({ attempts: 2, lease });
     expect(await direct.findTurn(turn)).toMatchObject({ attempts: 2, lease });
   });

@@ -176,6 +176,15 @@ await describeMongo("MongoDB's query plans", (server) => {
       expect(await plansOf(() => store.beginTurn(newTurn(first.conversationId)))).toEqual([]);
     });
 
+    test("beginTurn of a session's keyed message looks for its key", async () => {
+      const first = await begin();
+      const id = first.conversationId;
+      await store.setTitle(first, "Greetings");
+      await store.endTurn(first, first.holder, completed(), T0);
+      const next = () => store.beginTurn(newTurn(id, { idempotencyKey: "k" }), { ...newConversation(), id });
+      expect(await plansOf(next)).toEqual(["find turns: turns_by_owner_key"]);
+    });
+
     test("saveStep, renewLease, endTurn", async () => {
       const turn = await begin();
       await store.saveStep(turn, turn.holder, 0, step, T0);

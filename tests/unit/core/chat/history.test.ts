@@ -184,6 +184,15 @@ describe("conversations that are kept in memory", () => {
     await fc.assert(check, { numRuns: 40 });
   });
 
+  test("take up their room once, however many read them at the same time", async () => {
+    const ref = await conversation({ question: "one", answer: "a" });
+    const history = new History(store, 1_000, 5_000);
+    await Promise.all(Array.from({ length: 9 }, () => history.before(ref)));
+    const reads = store.count("listTurns");
+    await history.before(ref);
+    expect(store.count("listTurns")).toBe(reads);
+  });
+
   test("make room for others when there are too many, those used longest ago first", async () => {
     const refs: TurnRef[] = [];
     for (const name of ["one", "two", "three"])

@@ -67,6 +67,21 @@ describe("the same idempotency key", () => {
     expect(await server.continue("Hi", said)).toEqual(first);
   });
 
+  test("of a session that is ended while the message waits makes one turn", async () => {
+    const model = new ScriptedModel(takes(world.clock, 5_000, says("first")), says("once"));
+    const [one, other] = [world.process(model), world.process(model)];
+    const said = { session: session(), key: "k" };
+    const first = one.continue("Hi", { session: session() });
+    await settle();
+    const waiting = one.continue("More", said);
+    await settle();
+    await other.chat.endSession(world.context(), { sessionMetadata: session(), idempotencyKey: "" });
+    const again = await world.until(other.continue("More", said));
+    expect(await world.until(waiting)).toEqual(again);
+    const { conversationId } = await world.until(first);
+    expect(await one.store.listTurns(conversationId, 1, 9)).toHaveLength(1);
+  });
+
   test.each([
     ["message", "Bye", {}],
     ["session", "Hi", { session: session() }],

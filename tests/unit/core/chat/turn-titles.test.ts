@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { takes } from "../../../support/answers.ts";
 import { ChatWorld } from "../../../support/chat-world.ts";
-import { settle } from "../../../support/fake-clock.ts";
+import { ahead, settle } from "../../../support/fake-clock.ts";
 import { fails } from "../../../support/faults.ts";
 import {
   hangs,
@@ -137,5 +137,15 @@ describe("the title of a conversation", () => {
     const second = await world.until(world.process(model).start("Hi", { key: "k" }));
     expect(second).toMatchObject({ title: "Hi", reply: "Reply" });
     expect(await first).toEqual(second);
+  });
+
+  test("that a process whose clock is ahead never named is not waited for either", async () => {
+    const model = new ScriptedModel(says("Reply"));
+    const one = world.process(model, { clock: ahead(world.clock, 3_600_000) });
+    one.store.plan("setTitle", fails);
+    const first = await one.start("Hi", { key: "k" });
+    const begin = world.clock.now();
+    expect(await world.until(world.process(model).start("Hi", { key: "k" }))).toEqual(first);
+    expect(world.clock.now() - begin).toBeLessThan(10_000);
   });
 });

@@ -13,6 +13,37 @@ describe("readConfig", () => {
     expect(readConfig({ OPENAI_API_KEY: "" }).OPENAI_API_KEY).toBeUndefined();
   });
 
+  test("space around a value is no part of it", () => {
+    expect(readConfig({ HOST: " ::1 ", LOG_LEVEL: "warn ", OPENAI_API_KEY: "sk-1\r\n" })).toMatchObject({
+      HOST: "::1",
+      LOG_LEVEL: "warn",
+      OPENAI_API_KEY: "sk-1",
+    });
+  });
+
+  test("lists what is wrong between variables beside what is wrong with others", () => {
+    const read = () =>
+      readConfig({
+        PORT: "http",
+        REDIS_URL: "redis://a:6379",
+        REDIS_CLUSTER: "b:6379",
+        API_KEY_LIMITS: "telegram:1:1",
+        HOLIDAY_REGION: "CT",
+        OPENAI_BASE_URL: "http://127.0.0.1/v1",
+      });
+    for (const name of ["PORT", "REDIS_URL", "API_KEY_LIMITS", "HOLIDAY_REGION", "OPENAI_BASE_URL"]) {
+      expect(read).toThrow(new RegExp(`^  ${name}: `, "m"));
+    }
+  });
+
+  test.each(["API_KEY", "OPENAI_API_KEY"])("%s must fit into a header, and is not shown", (name) => {
+    expect(() => readConfig({ [name]: "secret\nsecret" })).toThrow(
+      new ConfigError(
+        `The configuration has problems:\n  ${name}: must be one line of letters, digits and signs of ASCII\nSee .env.example.`,
+      ),
+    );
+  });
+
   test("lists every problem at once, by name", () => {
     const read = () =>
       readConfig({

@@ -39,7 +39,8 @@ Checks the whole archive, then restores it into the store that MONGO_URI and DAT
 kind. Stop the server first. A store that is not empty is refused; FORCE=1 removes all that it holds.
 Without make: node dist/restore.js [--force] file
 `,
-  stopped: "Stopped: the store may hold a part of the archive. Restore again with --force.",
+  stopped:
+    "Stopped: the store may hold a part of the archive. Restore again with FORCE=1 (--force without make).",
 };
 
 /** @param args `[file]` */

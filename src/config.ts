@@ -300,9 +300,14 @@ export function requireGuard({ HOST, API_KEYS, ALLOW_ANONYMOUS }: Config): void 
   );
 }
 
-/** The process's configuration: its environment, then the file .env where that leaves gaps. */
+/**
+ * The process's configuration: its environment, then the file .env, which fills what that leaves out.
+ *
+ * @throws ConfigError
+ */
 export function loadConfig(): Config {
-  if (existsSync(".env")) process.loadEnvFile(".env");
+  // For libraries too, which read variables of their own.
+  Object.assign(process.env, { ...readEnvFile(), ...process.env });
   return readConfig(process.env);
 }
 
@@ -313,6 +318,16 @@ export function loadConfig(): Config {
  * @throws ConfigError
  */
 export function previewConfig(): Config {
-  const file = existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
-  return readConfig({ ...file, ...process.env });
+  return readConfig({ ...readEnvFile(), ...process.env });
+}
+
+function readEnvFile(): NodeJS.Dict<string> {
+  if (!existsSync(".env")) return {};
+  try {
+    // A byte order mark, as some editors write it, would be a part of the first name.
+    return parseEnv(readFileSync(".env", "utf8").replace(/^\ufeff/, ""));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`The file .env can't be read (${reason}). Mend it, or remove it.`);
+  }
 }

@@ -1,7 +1,36 @@
-import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { describe, expect, test } from "@jest/globals";
-import { ConfigError, environmentSchema, readConfig } from "../../src/config.ts";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { ConfigError, environmentSchema, loadConfig, previewConfig, readConfig } from "../../src/config.ts";
+
+describe("the file .env", () => {
+  const home = process.cwd();
+  beforeEach(() => process.chdir(mkdtempSync(join(tmpdir(), "parley-env-"))));
+  afterEach(() => {
+    const folder = process.cwd();
+    process.chdir(home);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("fills what the environment leaves out, whatever editor wrote it", () => {
+    writeFileSync(".env", "\ufeffMONGO_APP_NAME=first\r\nPATH=/nowhere\r\n");
+    const path = process.env.PATH;
+    expect(previewConfig().MONGO_APP_NAME).toBe("first");
+    expect(process.env.MONGO_APP_NAME).toBeUndefined();
+    expect(loadConfig().MONGO_APP_NAME).toBe("first");
+    expect(process.env).toMatchObject({ MONGO_APP_NAME: "first", PATH: path });
+    delete process.env.MONGO_APP_NAME;
+  });
+
+  test("that can't be read is a problem of the configuration", () => {
+    mkdirSync(".env");
+    for (const read of [previewConfig, loadConfig]) {
+      expect(read).toThrow(ConfigError);
+      expect(read).toThrow(/^The file \.env can't be read \(.+\)\. Mend it, or remove it\.$/);
+    }
+  });
+});
 
 describe("readConfig", () => {
   test("has a default for all that a first start needs", () => {

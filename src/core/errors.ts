@@ -90,7 +90,7 @@ export function storeUnavailable(cause: unknown): AppError {
  */
 export function startProblem(error: unknown): string {
   if (error instanceof AppError && error.cause instanceof Error) {
-    return `The store can't be used: ${error.cause.message}. Check that it runs, and what MONGO_URI or DATA_DIR says.`;
+    return `The store can't be used: ${error.cause.message}. A MongoDB must run where MONGO_URI says; the embedded database needs room in DATA_DIR, and no other program that keeps it locked.`;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -74,6 +74,15 @@ test("a store that is not there is not made by a backup of it", async () => {
   expect(await readdir(folder)).toEqual(["data"]);
 });
 
+test("the store of a newer Parley is not backed up by halves", async () => {
+  const database = await openSqlite(join(folder, "data", "parley.db"));
+  database.script("INSERT INTO schema_migrations (version, name) VALUES (99, 'of tomorrow')");
+  database.close();
+  expect(await backupProgram([join(folder, "x")], world())).toBe(1);
+  expect(output).toContain("it was written by a newer Parley");
+  expect(await readdir(folder)).toEqual(["data"]);
+});
+
 test("a MongoDB that does not answer is an error that says so", async () => {
   const uri = "mongodb://user:secret@127.0.0.1:9/parley";
   const config = () => ({ DATA_DIR: folder, MONGO_URI: uri, MONGO_TIMEOUT_MS: 30 });

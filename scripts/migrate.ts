@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { mongoMigrations } from "../migrations/mongo/index.ts";
 import { sqliteMigrations } from "../migrations/sqlite/index.ts";
 import { type Config, ConfigError, loadConfig } from "../src/config.ts";
+import { startProblem } from "../src/core/errors.ts";
 import type { Migration } from "../src/migrations/migration.ts";
 import { MigrationRunner } from "../src/migrations/runner.ts";
 import { MongoDatabase } from "../src/stores/mongo/client.ts";
@@ -123,7 +124,6 @@ function toVersion(text: string): number {
 function exitCode(error: unknown): number {
   // Commander has told the user already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const { message, cause } = error instanceof Error ? error : new Error(String(error));
-  console.error(cause instanceof Error ? `${message}\n(${cause.message})` : message);
+  console.error(startProblem(error));
   return error instanceof ConfigError || error instanceof RangeError ? 2 : 1;
 }

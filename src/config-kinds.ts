@@ -41,5 +41,9 @@ export const integerOrAuto = (min: number, max: number, auto: () => number) =>
 export const oneOf = <const Names extends readonly string[]>(names: Names) =>
   z.enum(names, must(LIST.format(names)));
 
+/** A secret that is sent in a header: what is no header's value would fail with each request, and be shown there. */
+export const headerText = () =>
+  z.string().regex(/^[\x20-\x7e]+$/, "must be one line of letters, digits and signs of ASCII");
+
 /** Also `1`, `yes` and `on`, and their opposites. */
 export const flag = () => z.stringbool(must("true or false"));

@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { availableParallelism } from "node:os";
 import { parseEnv } from "node:util";
 import { z } from "zod";
-import { flag, integer, integerOrAuto, number, oneOf } from "./config-kinds.ts";
+import { flag, headerText, integer, integerOrAuto, number, oneOf } from "./config-kinds.ts";
 import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
 import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
 
@@ -67,7 +67,6 @@ const OUTBOUND_URLS = [
   "HOLIDAY_CALENDAR_URL",
   "SENTRY_DSN",
 ] as const;
-const OUTBOUND_VARIABLES = new Set<PropertyKey | undefined>([...OUTBOUND_URLS, "OUTBOUND_ALLOW"]);
 
 /** Ids of users and chats, separated by commas; those of groups are negative. */
 const telegramIds = () =>
@@ -85,6 +84,12 @@ const TRACE_SAMPLERS = [
   "parentbased_always_off",
   "parentbased_traceidratio",
 ] as const;
+
+/** For a rule over several variables: it is also told beside the problems of others, so that all are at once. */
+const unlessWrong = (...names: readonly string[]) => ({
+  when: ({ issues }: { issues: readonly { readonly path?: readonly PropertyKey[] }[] }) =>
+    !issues.some(({ path }) => names.includes(String(path?.[0]))),
+});
 
 /** Every environment variable that Parley reads; .env.example explains each. */
 export const environmentSchema = z
@@ -141,7 +146,7 @@ export const environmentSchema = z
     CACHE_TTL_HOURS: integer(1, 24 * 30).default(24),
     CACHE_MAX_MB: integer(1, 65_536).default(32),
 
-    OPENAI_API_KEY: z.string().optional(),
+    OPENAI_API_KEY: headerText().optional(),
     OPENAI_MODEL: z.string().default("gpt-5-mini"),
     OPENAI_BASE_URL: httpUrl().optional(),
     OPENAI_MAX_OUTPUT_TOKENS: integer(1).optional(),
@@ -200,7 +205,7 @@ export const environmentSchema = z
     OUTBOUND_ALLOW: allowRules().default([]),
 
     API_URL: serverUrl().default("http://127.0.0.1:8080"),
-    API_KEY: z.string().optional(),
+    API_KEY: headerText().optional(),
 
     TELEGRAM_BOT_TOKEN: z
       .string()
@@ -219,10 +224,17 @@ export const environmentSchema = z
   .refine((c) => [c.REDIS_URL, c.REDIS_SENTINELS, c.REDIS_CLUSTER].filter(Boolean).length <= 1, {
     path: ["REDIS_URL"],
     error: "is one of three: set REDIS_URL, REDIS_SENTINELS or REDIS_CLUSTER, not several",
+    ...unlessWrong("REDIS_URL", "REDIS_SENTINELS", "REDIS_CLUSTER"),
   })
   .refine((c) => c.API_KEY_LIMITS.every((limit) => c.API_KEYS.some((key) => key.name === limit.name)), {
     path: ["API_KEY_LIMITS"],
     error: "names a key that is not in API_KEYS, where it must be name:key",
+    ...unlessWrong("API_KEYS", "API_KEY_LIMITS"),
+  })
+  .refine((c) => c.HOLIDAY_COUNTRY || !c.HOLIDAY_REGION, {
+    path: ["HOLIDAY_REGION"],
+    error: "must come with HOLIDAY_COUNTRY, whose region it is",
+    ...unlessWrong("HOLIDAY_COUNTRY"),
   })
   .superRefine(
     (config, { addIssue }) => {
@@ -233,8 +245,7 @@ export const environmentSchema = z
         addIssue({ code: "custom", path: [name], message });
       }
     },
-    // Also beside the problems of other variables, so that all are listed at once.
-    { when: ({ issues }) => !issues.some(({ path }) => OUTBOUND_VARIABLES.has(path?.[0])) },
+    unlessWrong(...OUTBOUND_URLS, "OUTBOUND_ALLOW"),
   );
 
 export type Config = Readonly<z.output<typeof environmentSchema>>;
@@ -245,12 +256,15 @@ export class ConfigError extends Error {
 }
 
 /**
- * Checks the variables all at once; an empty one counts as not set.
+ * Checks the variables all at once; an empty one counts as not set. Space around a value, such as the line's
+ * end after a key from a file, is no part of it.
  *
  * @throws ConfigError
  */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const set = Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== "");
+  const set = Object.entries(environment)
+    .map(([name, value = ""]) => [name, value.trim()] as const)
+    .filter(([, value]) => value !== "");
   const parsed = environmentSchema.safeParse(Object.fromEntries(set));
   if (parsed.success) return Object.freeze(parsed.data);
   const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
@@ -286,9 +300,14 @@ export function requireGuard({ HOST, API_KEYS, ALLOW_ANONYMOUS }: Config): void 
   );
 }
 
-/** The process's configuration: its environment, then the file .env where that leaves gaps. */
+/**
+ * The process's configuration: its environment, then the file .env, which fills what that leaves out.
+ *
+ * @throws ConfigError
+ */
 export function loadConfig(): Config {
-  if (existsSync(".env")) process.loadEnvFile(".env");
+  // For libraries too, which read variables of their own.
+  Object.assign(process.env, { ...readEnvFile(), ...process.env });
   return readConfig(process.env);
 }
 
@@ -299,6 +318,16 @@ export function loadConfig(): Config {
  * @throws ConfigError
  */
 export function previewConfig(): Config {
-  const file = existsSync(".env") ? parseEnv(readFileSync(".env", "utf8")) : {};
-  return readConfig({ ...file, ...process.env });
+  return readConfig({ ...readEnvFile(), ...process.env });
+}
+
+function readEnvFile(): NodeJS.Dict<string> {
+  if (!existsSync(".env")) return {};
+  try {
+    // A byte order mark, as some editors write it, would be a part of the first name.
+    return parseEnv(readFileSync(".env", "utf8").replace(/^\ufeff/, ""));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`The file .env can't be read (${reason}). Mend it, or remove it.`);
+  }
 }

@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { isatty } from "node:tty";
 import { type Config, ConfigError, loadConfig, previewConfig } from "./config.ts";
-import { AppError } from "./core/errors.ts";
+import { startProblem } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { createLogger } from "./observability/logger.ts";
 import { openSentry } from "./open-sentry.ts";
@@ -84,13 +84,6 @@ async function createProgram(
 ): Promise<Program> {
   if (supervises) return (await import("./supervise.ts")).supervise(config, log, end);
   return (await import("./serve.ts")).serve(config, log, end);
-}
-
-function startProblem(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Nobody can look into the log of a server that has not started.
-  const { message, cause } = error;
-  return error instanceof AppError && cause instanceof Error ? `${message} (${cause.message})` : message;
 }
 
 function configOrExit(read: () => Config): Config {

@@ -32,10 +32,12 @@ export interface OpenTarget extends Opened {
 /** A call reads or writes hundreds of documents, or makes an index: it may take so many times a server's. */
 const PATIENCE = 10;
 
-/** Opens the configured store to read it; changes nothing. @throws ArchiveError when there is none. */
+/** Opens the configured store to read it; changes nothing. @throws Error when there is none, or a newer Parley's. */
 export async function openSource(config: StoreConfig): Promise<OpenSource> {
   if (config.MONGO_URI !== undefined) {
     const { database, mongo, ...opened } = await openMongo(config.MONGO_URI, config);
+    const schema = new MigrationRunner(new mongo.MongoMigrationTarget(database), mongoMigrations);
+    await schema.requireKnown().catch(closing(opened));
     const origin = { store: "mongo", schema: mongoMigrations.length };
     return { ...opened, source: new mongo.MongoBackupSource(database), origin };
   }
@@ -46,11 +48,13 @@ export async function openSource(config: StoreConfig): Promise<OpenSource> {
     );
   }
   const database = new SqliteDatabase(path);
+  const opened = { description: `SQLite in ${path}`, close: async () => database.close() };
+  const schema = new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations);
+  await schema.requireKnown().catch(closing(opened));
   return {
+    ...opened,
     source: new SqliteBackupSource(database),
     origin: { store: "sqlite", schema: sqliteMigrations.length },
-    description: `SQLite in ${path}`,
-    close: async () => database.close(),
   };
 }
 

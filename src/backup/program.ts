@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../config.ts";
-import { AppError } from "../core/errors.ts";
+import { startProblem } from "../core/errors.ts";
 import type { ArchiveCounts } from "./format.ts";
 import { openSource, openTarget, type StoreConfig } from "./open-store.ts";
 import { type Output, Progress } from "./progress.ts";
@@ -39,7 +39,8 @@ Checks the whole archive, then restores it into the store that MONGO_URI and DAT
 kind. Stop the server first. A store that is not empty is refused; FORCE=1 removes all that it holds.
 Without make: node dist/restore.js [--force] file
 `,
-  stopped: "Stopped: the store may hold a part of the archive. Restore again with --force.",
+  stopped:
+    "Stopped: the store may hold a part of the archive. Restore again with FORCE=1 (--force without make).",
 };
 
 /** @param args `[file]` */
@@ -129,7 +130,7 @@ async function run(
       world.stderr.write(`${error.message}\n\n${usage}`);
       return 2;
     }
-    world.stderr.write(`${inDetail(error)}\n`);
+    world.stderr.write(`${startProblem(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
 }
@@ -145,14 +146,6 @@ async function showing<T>(
   } finally {
     progress.end();
   }
-}
-
-/** An AppError's own text is for clients, and points to a log that there is none of here. */
-function inDetail(error: unknown): string {
-  if (error instanceof AppError && error.cause instanceof Error) {
-    return `The store can't be used: ${error.cause.message}`;
-  }
-  return error instanceof Error ? error.message : String(error);
 }
 
 function inWords({ conversations, turns, sessions, usage }: ArchiveCounts): string {

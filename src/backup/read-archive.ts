@@ -115,6 +115,7 @@ async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer
 function archiveError(path: string, error: unknown): unknown {
   const code = String((error as NodeJS.ErrnoException).code);
   if (code === "ENOENT") return new ArchiveError(`There is no file ${path}.`);
+  if (code === "EISDIR") return new ArchiveError(`${path} is a folder. Name the archive in it.`);
   // A file cut short ends in the middle of its compressed data (Z_BUF_ERROR).
   if (code === "Z_BUF_ERROR") return new ArchiveError(`${path} can't be restored. It is cut short.`);
   if (code.startsWith("Z_")) {

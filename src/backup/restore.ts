@@ -42,7 +42,7 @@ export async function restoreArchive(
   if (!(await target.isEmpty())) {
     if (!force) {
       throw new ArchiveError(
-        "The store is not empty, and a restore would mix with what it holds. Back it up, then restore with --force: that removes all it holds first.",
+        "The store is not empty, and a restore would mix with what it holds. Back it up, then restore with FORCE=1 (--force without make): that removes all it holds first.",
       );
     }
     await target.clear();
@@ -55,7 +55,9 @@ export async function restoreArchive(
     },
   });
   if (sha256 !== archive.sha256) {
-    throw new ArchiveError(`${archive.path} was changed during the restore. Restore again with --force.`);
+    throw new ArchiveError(
+      `${archive.path} was changed during the restore. Restore again with FORCE=1 (--force without make).`,
+    );
   }
   await batches.flush();
   onProgress?.(batches.turns, archive.counts.turns);

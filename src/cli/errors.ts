@@ -40,6 +40,9 @@ function connectionProblem(url: string, code: string, detail: string): string {
     case "EPIPE":
     case "UND_ERR_SOCKET":
       return `The server at ${url} broke off the connection. Its log says why; try again when it runs.`;
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
+      return `The server at ${url} does not speak TLS. Set --url (or API_URL) to its address with http://`;
     case "ETIMEDOUT":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
@@ -102,6 +105,11 @@ export function describeError(error: unknown): string {
       return "There is no such conversation. See which there are with: parley list";
     case TwirpErrorCode.Unauthenticated:
       return `${error.msg}\nSet API_KEY to a key that the server takes.`;
+    case TwirpErrorCode.BadRoute:
+      // What else answers with 404 has been told so already.
+      return error.meta.twirp_invalid_route === undefined
+        ? error.msg
+        : `${error.msg}\nCheck --url (or API_URL).`;
     default:
       return error.msg;
   }

@@ -115,19 +115,21 @@ function program(): Command {
     .option("--days <n>", "the last days, today included", readDays, 30)
     .option("--from <time>", "instead of --days: the first day or time, such as 2026-11-01", readPastTime)
     .option("--to <time>", "the day or time before which it ends (default: now)", readTime)
-    .option("--model <name>", "only this one", "")
-    .option("--platform <name>", "only this one, such as telegram", "")
-    .option("--user <id>", "only this user", "")
-    .option("--operation <name>", "only these: reply or title", "")
+    .option("--model <name>", "only this one")
+    .option("--platform <name>", "only this one, such as telegram")
+    .option("--user <id>", "only this user")
+    .addOption(new Option("--operation <name>", "only these").choices(["reply", "title"]))
     .addHelpText("after", examples("parley stats", "parley stats --by model operation --days 7"))
-    .action(async ({ by, days, from, to, user, ...filter }: StatsOptions, command: Command) => {
+    .action(async ({ by, days, from, to, ...filter }: StatsOptions, command: Command) => {
       const end = to ?? Date.now();
       // A midnight ends the day before it.
       const last = end - 1;
       const start = from ?? last - (last % DAY_MS) - (days - 1) * DAY_MS;
       await stats(contextOf(command, loadConfig()), {
-        ...filter,
-        userId: user,
+        model: filter.model ?? "",
+        platform: filter.platform ?? "",
+        userId: filter.user ?? "",
+        operation: filter.operation ?? "",
         by: [...new Set(by)],
         from: Timestamp.fromDate(new Date(start)),
         to: to === undefined ? undefined : Timestamp.fromDate(new Date(to)),
@@ -147,10 +149,10 @@ interface StatsOptions {
   /** Milliseconds since the Unix epoch. */
   readonly from?: number;
   readonly to?: number;
-  readonly model: string;
-  readonly platform: string;
-  readonly user: string;
-  readonly operation: string;
+  readonly model?: string;
+  readonly platform?: string;
+  readonly user?: string;
+  readonly operation?: string;
 }
 
 function examples(...lines: string[]): string {

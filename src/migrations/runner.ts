@@ -56,6 +56,11 @@ export class MigrationRunner<Change> {
     return statusOf(await this.#target.applied(), this.#migrations);
   }
 
+  /** @throws Error that says what to do, unless the schema is one that this Parley has had. */
+  async requireKnown(): Promise<void> {
+    await this.#verified();
+  }
+
   /** @throws Error that says what to do, unless the schema is the one that this Parley works with. */
   async requireCurrent(): Promise<void> {
     const applied = await this.#verified();

@@ -59,7 +59,7 @@ export function missingEntry(url: URL, rules: readonly AllowRule[]): string | un
 }
 
 const RANGE = /^([\d.a-f:]+)\/(\d{1,3})$/i;
-const HOST_AND_PORT = /^(\[[^\s[\]]+\]|[^\s:/@?#*[\]]+)(?::(\d{1,5}))?$/;
+const HOST_AND_PORT = /^(\[[^\s[\]]+\]|[^\s:;/@?#*[\]]+)(?::(\d{1,5}))?$/;
 
 /**
  * Reads `host`, `host:port`, an IP address with or without a port, or a range such as `10.0.0.0/8`.

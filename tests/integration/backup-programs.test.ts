@@ -42,7 +42,7 @@ test("a store is backed up, and restored into one that is made for it", async ()
   expect(output).toContain("1 conversations, 1 turns, 0 sessions and 0 model calls");
   expect(await restoreProgram([archive], world({}, "other"))).toBe(0);
   expect(await restoreProgram([archive], world({}, "other"))).toBe(1);
-  expect(output).toContain("--force");
+  expect(output).toContain("FORCE=1 (--force without make)");
   expect(await restoreProgram(["--force", archive], world({}, "other"))).toBe(0);
   expect(await backupProgram([join(folder, "again")], world({}, "other"))).toBe(0);
 });
@@ -74,6 +74,15 @@ test("a store that is not there is not made by a backup of it", async () => {
   expect(await readdir(folder)).toEqual(["data"]);
 });
 
+test("the store of a newer Parley is not backed up by halves", async () => {
+  const database = await openSqlite(join(folder, "data", "parley.db"));
+  database.script("INSERT INTO schema_migrations (version, name) VALUES (99, 'of tomorrow')");
+  database.close();
+  expect(await backupProgram([join(folder, "x")], world())).toBe(1);
+  expect(output).toContain("it was written by a newer Parley");
+  expect(await readdir(folder)).toEqual(["data"]);
+});
+
 test("a MongoDB that does not answer is an error that says so", async () => {
   const uri = "mongodb://user:secret@127.0.0.1:9/parley";
   const config = () => ({ DATA_DIR: folder, MONGO_URI: uri, MONGO_TIMEOUT_MS: 30 });
@@ -89,6 +98,7 @@ test.each([
   [() => restoreProgram([], world()), 2, "Usage: make restore"],
   [() => restoreProgram(["--help"], world()), 0, "Usage: make restore"],
   [() => restoreProgram(["no-such-file"], world()), 1, "There is no file no-such-file"],
+  [() => restoreProgram([tmpdir()], world()), 1, `${tmpdir()} is a folder`],
   [() => backupProgram([], world({ config: refuse })), 2, "PORT"],
   [() => restoreProgram(["x"], world({ signal: AbortSignal.abort() })), 130, "Stopped"],
 ] as const)("arguments and exit codes %#", async (run, code, text) => {

@@ -1,7 +1,36 @@
-import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { describe, expect, test } from "@jest/globals";
-import { ConfigError, environmentSchema, readConfig } from "../../src/config.ts";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { ConfigError, environmentSchema, loadConfig, previewConfig, readConfig } from "../../src/config.ts";
+
+describe("the file .env", () => {
+  const home = process.cwd();
+  beforeEach(() => process.chdir(mkdtempSync(join(tmpdir(), "parley-env-"))));
+  afterEach(() => {
+    const folder = process.cwd();
+    process.chdir(home);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("fills what the environment leaves out, whatever editor wrote it", () => {
+    writeFileSync(".env", "\ufeffMONGO_APP_NAME=first\r\nPATH=/nowhere\r\n");
+    const path = process.env.PATH;
+    expect(previewConfig().MONGO_APP_NAME).toBe("first");
+    expect(process.env.MONGO_APP_NAME).toBeUndefined();
+    expect(loadConfig().MONGO_APP_NAME).toBe("first");
+    expect(process.env).toMatchObject({ MONGO_APP_NAME: "first", PATH: path });
+    delete process.env.MONGO_APP_NAME;
+  });
+
+  test("that can't be read is a problem of the configuration", () => {
+    mkdirSync(".env");
+    for (const read of [previewConfig, loadConfig]) {
+      expect(read).toThrow(ConfigError);
+      expect(read).toThrow(/^The file \.env can't be read \(.+\)\. Mend it, or remove it\.$/);
+    }
+  });
+});
 
 describe("readConfig", () => {
   test("has a default for all that a first start needs", () => {
@@ -11,6 +40,37 @@ describe("readConfig", () => {
   test("an empty variable counts as not set", () => {
     expect(readConfig({ OPENAI_API_KEY: "", PORT: " " })).toMatchObject({ PORT: 8080 });
     expect(readConfig({ OPENAI_API_KEY: "" }).OPENAI_API_KEY).toBeUndefined();
+  });
+
+  test("space around a value is no part of it", () => {
+    expect(readConfig({ HOST: " ::1 ", LOG_LEVEL: "warn ", OPENAI_API_KEY: "sk-1\r\n" })).toMatchObject({
+      HOST: "::1",
+      LOG_LEVEL: "warn",
+      OPENAI_API_KEY: "sk-1",
+    });
+  });
+
+  test("lists what is wrong between variables beside what is wrong with others", () => {
+    const read = () =>
+      readConfig({
+        PORT: "http",
+        REDIS_URL: "redis://a:6379",
+        REDIS_CLUSTER: "b:6379",
+        API_KEY_LIMITS: "telegram:1:1",
+        HOLIDAY_REGION: "CT",
+        OPENAI_BASE_URL: "http://127.0.0.1/v1",
+      });
+    for (const name of ["PORT", "REDIS_URL", "API_KEY_LIMITS", "HOLIDAY_REGION", "OPENAI_BASE_URL"]) {
+      expect(read).toThrow(new RegExp(`^  ${name}: `, "m"));
+    }
+  });
+
+  test.each(["API_KEY", "OPENAI_API_KEY"])("%s must fit into a header, and is not shown", (name) => {
+    expect(() => readConfig({ [name]: "secret\nsecret" })).toThrow(
+      new ConfigError(
+        `The configuration has problems:\n  ${name}: must be one line of letters, digits and signs of ASCII\nSee .env.example.`,
+      ),
+    );
   });
 
   test("lists every problem at once, by name", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { RequestContext, UserLocale } from "../context.ts";
 import { type AppError, invalidArgument } from "../errors.ts";
 import { derivedId, digest, type Id, isId } from "../ids.ts";
+import { isBlank } from "./blank.ts";
 import { type Conversation, conversationNotFound, type NewConversation } from "./conversation.ts";
 import { decodePageToken, encodePageToken, type PageRequest, pageLimit } from "./page.ts";
 import { readSession, type Session, type SessionMetadata } from "./session.ts";
@@ -162,7 +163,7 @@ export class ChatService {
 
   #readMessage(text: string): string {
     const max = this.#deps.settings.maxMessageChars;
-    if (text.trim() === "") throw invalidArgument("message", "must not be blank");
+    if (isBlank(text)) throw invalidArgument("message", "must not be blank");
     if (text.length > max && [...text].length > max) {
       throw invalidArgument("message", `must have at most ${max} characters`);
     }

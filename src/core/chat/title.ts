@@ -3,6 +3,7 @@ import { deadline, orAborted } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { CallRecorder } from "../model/call-recorder.ts";
 import type { LanguageModel, ModelMessage } from "../model/language-model.ts";
+import { isBlank } from "./blank.ts";
 
 /** In code points. */
 const MAX_TITLE = 80;
@@ -76,7 +77,7 @@ export function cleanTitle(text: string): string {
     .replace(/["“”„«»`]/g, "")
     .replace(/^\s*title:\s*/i, "")
     .replace(/^['‘’\s*_]+|['‘’\s*_.]+$/g, "");
-  return shorten(bare);
+  return isBlank(bare) ? "" : shorten(bare);
 }
 
 function oneLine(text: string): string {

@@ -1,3 +1,4 @@
+import { isNativeError } from "node:util/types";
 import {
   type Collection,
   type Db,
@@ -145,6 +146,11 @@ function isSocketError(error: unknown): boolean {
   );
 }
 
+/** The driver asks DNS for the servers of a mongodb+srv URI itself, and lets its errors through. */
+function isLookupError(error: unknown): boolean {
+  return isNativeError(error) && String((error as NodeJS.ErrnoException).syscall).startsWith("query");
+}
+
 /**
  * What a server says that has taken a write back for another one's sake: WriteConflict, and of FerretDB
  * PostgreSQL's SQLSTATEs 40P01 (deadlock detected) and 40001 (serialization failure), six bits a character.
@@ -196,7 +202,7 @@ export async function insert<T extends { _id: string }>(
 /** A write that the schema forbids is a bug of ours; all else is a store that can't serve now. */
 function storeError(error: unknown): unknown {
   if (error instanceof MongoError && !REFUSED.has(error.code)) return storeUnavailable(error);
-  return error instanceof Error && isSocketError(error) ? storeUnavailable(error) : error;
+  return isSocketError(error) || isLookupError(error) ? storeUnavailable(error) : error;
 }
 
 function newClient(uri: string, options: MongoClientOptions): MongoClient {

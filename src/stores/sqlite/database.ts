@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { storeUnavailable } from "../../core/errors.ts";
@@ -88,15 +88,13 @@ export class SqliteDatabase {
     refuseDamaged(path);
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      // SQLite opens a file that can only be read, and says so at the first write.
+      if (existsSync(path)) accessSync(path, constants.W_OK);
       this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
       // In WAL mode only FULL syncs each commit.
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(
-        `The database ${path} can't be opened (${reason}). Check that it is a Parley database and that its folder may be written to, or set DATA_DIR to another folder.`,
-        { cause: error },
-      );
+      throw cannotOpen(path, error);
     }
   }
 
@@ -313,10 +311,27 @@ function refuseDamaged(path: string): void {
   const logSize = sizeOf(`${path}-wal`);
   const size = sizeOf(path);
   if (size === 0 && logSize === 0) return;
-  const damage = size === 0 ? "it is empty" : size <= CHECKED_AT_OPEN ? findDamage(path, false) : undefined;
+  const damage = size === 0 ? "it is empty" : damageOf(path, size);
   if (!damage) return;
   throw new Error(
     `The database ${path} is damaged (${damage}). It was left as it is. Copy it and the files beside it whose names begin like it; then restore a backup, or recover what can be read with: sqlite3 ${path} .recover. To start with an empty one, move those files elsewhere.`,
+  );
+}
+
+function damageOf(path: string, size: number): string | undefined {
+  if (size > CHECKED_AT_OPEN) return undefined;
+  try {
+    return findDamage(path, false);
+  } catch (error) {
+    throw cannotOpen(path, error);
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Error(
+    `The database ${path} can't be opened (${reason}). Check that it is a Parley database and that this user may write to it and its folder, or set DATA_DIR to another folder.`,
+    { cause },
   );
 }
 

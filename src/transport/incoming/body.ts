@@ -33,7 +33,8 @@ export class BodyReader {
     if (announced !== undefined && Number(announced) > maxBytes) throw tooLarge(maxBytes);
     // Since it was let in: nothing is going to be told of it any more.
     if (request.destroyed) throw brokenOff();
-    if (request.headers.expect !== undefined) response.writeContinue();
+    // What HTTP/1.0 expects is ignored (RFC 9110, section 10.1.1).
+    if (request.headers.expect !== undefined && request.httpVersion !== "1.0") response.writeContinue();
     const tooMuch = () => tooLarge(maxBytes, maxBytes < this.#maxBytes);
     // Most bodies are short and have come with the headers: they need no waiting, and none of its events.
     if (request.complete) {

@@ -16,9 +16,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 const json: Codec = {
   contentType: "application/json",
   decode(type, body) {
-    const value = decoded("JSON", () => JSON.parse(utf8.decode(body)));
+    const value = decoded("JSON in UTF-8; one without fields is {}", () => JSON.parse(utf8.decode(body)));
     refuseUnknownEnumNames(type, value);
-    return decoded("JSON", () => type.fromJson(value, { ignoreUnknownFields: true }));
+    return decoded(`the JSON of ${type.typeName}`, () => type.fromJson(value, { ignoreUnknownFields: true }));
   },
   encode(type, message) {
     // As the reference server in Go does: names as in the .proto file, default values written out.
@@ -30,7 +30,7 @@ const json: Codec = {
 const protobuf: Codec = {
   contentType: "application/protobuf",
   decode(type, body) {
-    return decoded("protobuf", () => type.fromBinary(body));
+    return decoded(`the protobuf of ${type.typeName}`, () => type.fromBinary(body));
   },
   encode(type, message) {
     return type.toBinary(message);
@@ -43,12 +43,21 @@ export function codecFor(contentType: string | undefined): Codec | undefined {
   return [json, protobuf].find((codec) => codec.contentType === essence);
 }
 
-function decoded<T>(format: string, decode: () => T): T {
+function decoded<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw new AppError("malformed", `The request's body is not the ${format} of this method's request.`, {
-      cause: error,
-    });
+    const argument = misfit(error);
+    throw new AppError(
+      "malformed",
+      `The request's body is not ${what}${argument === undefined ? "" : `: ${argument} does not fit`}.`,
+      { meta: argument === undefined ? {} : { argument }, cause: error },
+    );
   }
+}
+
+/** The field that protobuf-ts's JSON reader did not get on with. What it says of the value stays here. */
+function misfit(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : "";
+  return /^Cannot parse JSON .* for [\w.]+#(\w+)/s.exec(message)?.[1];
 }

@@ -59,9 +59,6 @@ export class TwirpRouter {
 
   /** @throws AppError `bad_route` */
   match(request: RouteRequest): Route {
-    if (request.method !== "POST") {
-      throw badRoute(request, "Methods are called with POST.");
-    }
     if (!request.path.startsWith(PREFIX)) {
       throw badRoute(
         request,
@@ -72,6 +69,9 @@ export class TwirpRouter {
     if (!found) {
       const known = [...this.#methods.keys()].map((path) => path.slice(PREFIX.length)).join(", ");
       throw badRoute(request, `There is no such method. The methods are: ${known}.`);
+    }
+    if (request.method !== "POST") {
+      throw badRoute(request, "Methods are called with POST.");
     }
     const codec = codecFor(request.contentType);
     if (!codec) {

@@ -186,6 +186,15 @@ await describeMongo("MongoDB goes away", (server) => {
     });
   });
 
+  test("a name that DNS does not have is a store that can't be reached", async () => {
+    const lost = new MongoDatabase({
+      uri: "mongodb+srv://no-such-host.invalid/parley",
+      timeoutMs: TIMEOUT_MS,
+    });
+    await expect(new MongoConversationStore(lost).ping()).rejects.toEqual(UNAVAILABLE);
+    await lost.close();
+  });
+
   test("the database is that of the URI's path, or parley", async () => {
     for (const [path, name] of [
       ["", "parley"],

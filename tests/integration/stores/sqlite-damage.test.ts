@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -49,6 +49,14 @@ async function expectRefusedUntouched(advice: RegExp): Promise<void> {
   const after = await Promise.all(files.map((file) => readFile(file)));
   expect(after.map((bytes, index) => bytes.equals(before[index] ?? Buffer.alloc(0)))).toEqual([true, true]);
 }
+
+test("what is no file is told with its path and the cure", async () => {
+  const place = join(folder, "folder.db");
+  await mkdir(place);
+  expect(() => new SqliteDatabase(place)).toThrow(
+    /^The database .*folder\.db can't be opened \(.+\)\. Check .* set DATA_DIR/,
+  );
+});
 
 test("a sound file opens, and its write-ahead log counts", async () => {
   expect((await stat(`${path}-wal`)).size).toBeGreaterThan(0);

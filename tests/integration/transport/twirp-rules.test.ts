@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { AppError, ERROR_CODES } from "../../../src/core/errors.ts";
 import { ChatService } from "../../../src/gen/acai/chat/chat";
@@ -200,8 +201,8 @@ describe.each(METHODS.map((method) => ({ method, name: method.name })))("$name",
             "\xff",
           ]
         : ["\x0a", "\x0a\xff", "\x0f"];
-    test.each(undecodable)("the body %p is malformed", async (text) => {
-      const bytes = new Uint8Array(Buffer.from(text, "latin1"));
+    test.each(undecodable)("the body %p is malformed", async (body) => {
+      const bytes = new Uint8Array(Buffer.from(body, "latin1"));
       await expectError(await post(url, name, bytes, { "content-type": encoding }), "malformed");
       expect(received).toEqual([]);
     });
@@ -294,6 +295,38 @@ describe("around the router", () => {
       "x-request-id": "a b",
     });
     expect(unfit.headers.get("x-request-id")).toBe("request-1");
+  });
+
+  test("a page that there is none of is told so, whatever it is asked with", async () => {
+    const error = await expectError(await fetch(`${url}/`), "bad_route");
+    expect(error.msg).toMatch(/^There is nothing at this path\. Methods are at /);
+  });
+
+  test("a body that is no JSON is told from one with a field that does not fit", async () => {
+    const noJson = await expectError(await post(url, "StartConversation", "secret"), "malformed");
+    expect(noJson.msg).toMatch(/is not JSON in UTF-8/);
+    expect(JSON.stringify(noJson)).not.toContain("secret");
+    const misfit = await expectError(
+      await post(url, "StartConversation", '{"session_metadata": {"user_id": 123456}}'),
+      "malformed",
+    );
+    expect(misfit).toMatchObject({ meta: { argument: "user_id" } });
+    expect(misfit.msg).toMatch(
+      /is not the JSON of acai\.chat\.StartConversationRequest: user_id does not fit/,
+    );
+    expect(JSON.stringify(misfit)).not.toContain("123456");
+  });
+
+  test.each([
+    ["1.0", /^HTTP\/1\.1 200 /],
+    ["1.1", /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /],
+  ])("a client of HTTP/%s that expects 100-continue", async (version, answer) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /twirp/acai.chat.ChatService/ListConversations HTTP/${version}\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
+    );
+    expect(await text(socket)).toMatch(answer);
   });
 
   test("the log names routes of the contract only, and no query", async () => {

@@ -102,6 +102,30 @@ describe("an error", () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  test("of a server without TLS that is asked with https says so", async () => {
+    await connectTo(() => undefined);
+    const connect = connector({ url: server.url.replace("http:", "https:"), retryAfterMs: 0 });
+    await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
+      code: "unavailable",
+      msg: expect.stringMatching(/does not speak TLS\. Set --url .* http:\/\/$/),
+    });
+  });
+
+  test("of a path where there is no Parley is told what to mend", async () => {
+    const body = {
+      code: "bad_route",
+      msg: "There is nothing at this path.",
+      meta: { twirp_invalid_route: "POST /x" },
+    };
+    const connect = await connectTo((_request, response) =>
+      response.writeHead(404).end(JSON.stringify(body)),
+    );
+    const error = await connect()
+      .chat.ListConversations(page)
+      .catch((thrown: unknown) => thrown);
+    expect(describeError(error)).toBe("There is nothing at this path.\nCheck --url (or API_URL).");
+  });
+
   test("of a machine that does not exist names it", async () => {
     const connect = await connectTo(() => undefined);
     await connect; // The server is only here to be closed.

@@ -98,6 +98,7 @@ describe("an entry of OUTBOUND_ALLOW", () => {
     "localhost/v1",
     "user@localhost",
     "local host",
+    "a.internal;b.internal",
     "localhost:http",
     "localhost:65536",
     "10.0.0.0/33",

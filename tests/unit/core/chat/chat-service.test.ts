@@ -17,15 +17,18 @@ function server(...replies: string[]) {
 }
 
 describe("a message", () => {
-  test.each(["", " ", "\n\t\u00a0\u3000"])("of blanks, %j, is refused", async (message) => {
-    await expect(server().start(message)).rejects.toMatchObject({
-      ...argument("message"),
-      publicMessage: "message must not be blank",
-    });
-    await expect(server().continue(message, { conversationId: UNKNOWN })).rejects.toMatchObject(
-      argument("message"),
-    );
-  });
+  test.each(["", " ", "\n\t\u00a0\u3000", "\u200b\u2060\ufeff"])(
+    "of blanks, %j, is refused",
+    async (message) => {
+      await expect(server().start(message)).rejects.toMatchObject({
+        ...argument("message"),
+        publicMessage: "message must not be blank",
+      });
+      await expect(server().continue(message, { conversationId: UNKNOWN })).rejects.toMatchObject(
+        argument("message"),
+      );
+    },
+  );
 
   test.each(["x", "é", "🌦"])("is measured in code points: of %s", async (unit) => {
     const chat = server("ok");

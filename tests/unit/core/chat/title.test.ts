@@ -23,6 +23,7 @@ describe("cleanTitle", () => {
     ["**Title:** Weather in Barcelona", "Weather in Barcelona"],
     ["The user's plans for Sant Joan", "The user's plans for Sant Joan"],
     ["Learning C#", "Learning C#"],
+    ["\u200b\u2060", ""],
     ["\n\n  \nWeather in Barcelona\n", "Weather in Barcelona"],
     ["It is 20 degrees.\nTomorrow it will rain.", "It is 20 degrees"],
     ["Weather\r\nin Barcelona", "Weather"],

@@ -22,7 +22,7 @@ export interface Seen {
   readonly firstError?: string;
   /** From the first request to the last answer. */
   readonly elapsedMs: number;
-  /** Of the operations but each caller's first, unless that was its only one. */
+  /** Of the operations but each caller's first, unless there are no others. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -40,9 +40,10 @@ process.on("message", (order: Order) => {
 process.on("disconnect", () => process.exit());
 
 async function carryOut({ url, traffic, callers, ms, operations }: Order): Promise<Seen> {
-  let latencies: number[] = [];
+  /** All callers begin at once, and open their connections with it: a burst, and not their number. */
+  let firsts: number[] = [];
+  let others: number[] = [];
   const acknowledged: Acknowledged = new Map();
-  let succeeded = 0;
   let errors = 0;
   let firstError: string | undefined;
   const begun = performance.now();
@@ -62,9 +63,8 @@ async function carryOut({ url, traffic, callers, ms, operations }: Order): Promi
         firstError ??= String(error);
       }
     }
-    succeeded += own.length;
-    // All callers begin at once, and open their connections with it: that is a burst, and not their number.
-    latencies = latencies.concat(own.length > 1 ? own.slice(1) : own);
+    firsts = firsts.concat(own.slice(0, 1));
+    others = others.concat(own.slice(1));
   };
   const clients = Array.from(
     { length: callers },
@@ -74,9 +74,9 @@ async function carryOut({ url, traffic, callers, ms, operations }: Order): Promi
   const elapsedMs = performance.now() - begun;
   await Promise.all(clients.map((client) => client.close()));
 
-  const sorted = Float64Array.from(latencies).sort();
+  const sorted = Float64Array.from(others.length > 0 ? others : firsts).sort();
   return {
-    operations: succeeded,
+    operations: firsts.length + others.length,
     errors,
     firstError,
     elapsedMs,

@@ -1,11 +1,11 @@
 import cluster from "node:cluster";
 import { isatty } from "node:tty";
 import { type Config, ConfigError, loadConfig, previewConfig } from "./config.ts";
-import { startProblem } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { createLogger } from "./observability/logger.ts";
 import { openSentry } from "./open-sentry.ts";
 import type { Program } from "./program.ts";
+import { startProblem } from "./start-problem.ts";
 import { StartFailed } from "./workers/pool.ts";
 
 /** How long the last reports may take to be sent, in milliseconds. */

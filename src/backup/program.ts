@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ConfigError } from "../config.ts";
-import { startProblem } from "../core/errors.ts";
+import { startProblem } from "../start-problem.ts";
 import type { ArchiveCounts } from "./format.ts";
 import { openSource, openTarget, type StoreConfig } from "./open-store.ts";
 import { type Output, Progress } from "./progress.ts";

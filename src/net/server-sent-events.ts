@@ -11,8 +11,8 @@ export interface ServerSentEvent {
 const MAX_EVENT_LENGTH = 8 * 1_048_576;
 
 /**
- * Reads a `text/event-stream` to its end, or until `take` returns false, by the WHATWG HTML standard, section 9.2.6 "Interpreting an event
- * stream". `id` and `retry` are for clients that connect again, and are left out.
+ * Reads a `text/event-stream` to its end, or until `take` returns false, by the WHATWG HTML standard, section
+ * 9.2.6 "Interpreting an event stream". `id` and `retry` are for clients that connect again, and are left out.
  *
  * In one thing it departs from the standard: an event that the stream ends in is an event, not thrown away.
  * Several servers leave the last empty line out.

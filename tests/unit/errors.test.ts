@@ -1,11 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  AppError,
-  invalidArgument,
-  startProblem,
-  storeUnavailable,
-  toAppError,
-} from "../../src/core/errors.ts";
+import { AppError, invalidArgument, storeUnavailable, toAppError } from "../../src/core/errors.ts";
+import { startProblem } from "../../src/start-problem.ts";
 
 describe("AppError", () => {
   test("codes for passing states are retryable by default, and an option overrides it", () => {

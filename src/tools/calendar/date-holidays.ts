@@ -1,7 +1,7 @@
 import type Holidays from "date-holidays";
 import type { HolidaysTypes } from "date-holidays";
 import { Temporal } from "temporal-polyfill";
-import type { Holiday, HolidaySource } from "./holiday-source.ts";
+import type { Holiday, HolidayPlace, HolidaySource } from "./holiday-source.ts";
 import { resolvePlace } from "./places.ts";
 
 /** Days off work. Left out: school, optional, and observances such as Mother's Day. */
@@ -12,8 +12,7 @@ export function dateHolidays(): HolidaySource {
   return {
     name: "date-holidays",
     async find({ place, from, to }) {
-      // Loaded at the first use: its data takes 30 MB of memory and a tenth of a second.
-      const { default: HolidayCalendar } = await import("date-holidays");
+      const HolidayCalendar = await loadHolidays();
       const { country, country_name, region } = resolvePlace(new HolidayCalendar(), place);
       const calendar = new HolidayCalendar(
         { country, ...(region && { state: region.state }), ...(region?.part && { region: region.part }) },
@@ -29,6 +28,17 @@ export function dateHolidays(): HolidaySource {
       };
     },
   };
+}
+
+/** Throws a ToolError, which says what there is, unless {@link dateHolidays} knows the place. */
+export async function requireKnownPlace(place: HolidayPlace): Promise<void> {
+  const HolidayCalendar = await loadHolidays();
+  resolvePlace(new HolidayCalendar(), place);
+}
+
+/** At the first use: its data takes 30 MB of memory and a tenth of a second. */
+async function loadHolidays(): Promise<typeof Holidays> {
+  return (await import("date-holidays")).default;
 }
 
 function holidaysOf(calendar: Holidays, from: string, to: string): Holiday[] {

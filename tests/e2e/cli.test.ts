@@ -347,6 +347,16 @@ describeWith(SCRIPT, "on a terminal", () => {
     }
   });
 
+  test("a talk sends no control sequences to a terminal that knows none", async () => {
+    terminal = new TerminalCli(["ask"], { ...cli, env: { TERM: "dumb" } });
+    await terminal.until(/› $/);
+    terminal.type("Hello\r");
+    await terminal.until(/Hello, you\.\r\n\r\n› $/);
+    terminal.type("\x04");
+    expect(await terminal.end()).toBe(0);
+    expect(terminal.raw).not.toContain("\x1b");
+  });
+
   test("Ctrl-C ends a single question with 130", async () => {
     aimock.always(says("Hang"), { raw: [], ending: "hang" });
     const sent = aimock.requests.length;

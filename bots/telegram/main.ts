@@ -1,7 +1,7 @@
 import { GrammyError } from "grammy";
 import { type Config, ConfigError, loadConfig } from "../../src/config.ts";
 import { describeApiError } from "./api.ts";
-import { type RunningBot, startBot } from "./bot.ts";
+import { ListenError, type RunningBot, startBot } from "./bot.ts";
 import { createLog, secretsOf } from "./log.ts";
 import { webhookSecret } from "./webhook.ts";
 
@@ -21,7 +21,8 @@ async function main(): Promise<void> {
   try {
     bot = await startBot(config, token, { log });
   } catch (error) {
-    log.fatal(describeApiError(error), startProblem(error));
+    if (error instanceof ListenError) log.fatal(error.message);
+    else log.fatal(describeApiError(error), startProblem(error));
     process.exit(1);
   }
 

@@ -243,6 +243,15 @@ describe("what goes wrong", () => {
     expect(JSON.parse(stderr)).toMatchObject({ code: "unavailable" });
   });
 
+  test("a server that stays silent is given as long as its turns may take", async () => {
+    aimock.always(says("Hang on"), { raw: [], ending: "hang" });
+    const env = { TURN_TIMEOUT_SECONDS: "1", TURN_WAIT_SECONDS: "1" };
+    expect(await runCli(["ask", "-m", "Hang on"], { ...cli, env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("did not answer within 2 seconds"),
+    });
+  });
+
   test("a wrong configuration is named", async () => {
     const { code, stderr } = await runCli(["list"], { url: "ftp://example.org" });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("API_URL") });

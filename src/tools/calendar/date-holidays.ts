@@ -1,14 +1,15 @@
 import type Holidays from "date-holidays";
 import type { HolidaysTypes } from "date-holidays";
 import { Temporal } from "temporal-polyfill";
-import type { Holiday, HolidayPlace, HolidaySource } from "./holiday-source.ts";
+import { ToolError } from "../../core/assistant/tool.ts";
+import type { Holiday, HolidayPlace, PlacesHolidaySource } from "./holiday-source.ts";
 import { resolvePlace } from "./places.ts";
 
 /** Days off work. Left out: school, optional, and observances such as Mother's Day. */
 const TYPES: HolidaysTypes.HolidayType[] = ["public", "bank"];
 
 /** Holidays of any country from the npm package date-holidays: offline, in English where it has a name. */
-export function dateHolidays(): HolidaySource {
+export function dateHolidays(): PlacesHolidaySource {
   return {
     name: "date-holidays",
     async find({ place, from, to }) {
@@ -26,6 +27,19 @@ export function dateHolidays(): HolidaySource {
         },
         holidays: holidaysOf(calendar, from, to),
       };
+    },
+    async isSame(a, b) {
+      const HolidayCalendar = await loadHolidays();
+      const codesOf = (place: HolidayPlace) => {
+        const { country, region } = resolvePlace(new HolidayCalendar(), place);
+        return `${country}-${region?.code}`;
+      };
+      try {
+        return codesOf(a) === codesOf(b);
+      } catch (error) {
+        if (error instanceof ToolError) return false;
+        throw error;
+      }
     },
   };
 }

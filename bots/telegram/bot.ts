@@ -37,7 +37,7 @@ export interface RunningBot {
 /**
  * Starts the bot: long polling, or with TELEGRAM_WEBHOOK_URL a webhook.
  *
- * @throws GrammyError when Telegram does not take the token; ListenError.
+ * @throws GrammyError when Telegram does not take the token; ListenError when a port can't be had.
  */
 export async function startBot(config: Config, token: string, { log, pace }: BotDeps): Promise<RunningBot> {
   const waiting = new AbortController();

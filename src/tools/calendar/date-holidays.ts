@@ -3,7 +3,7 @@ import type { HolidaysTypes } from "date-holidays";
 import { Temporal } from "temporal-polyfill";
 import { ToolError } from "../../core/assistant/tool.ts";
 import type { Holiday, HolidayPlace, PlacesHolidaySource } from "./holiday-source.ts";
-import { resolvePlace } from "./places.ts";
+import { type KnownPlace, resolvePlace } from "./places.ts";
 
 /** Days off work. Left out: school, optional, and observances such as Mother's Day. */
 const TYPES: HolidaysTypes.HolidayType[] = ["public", "bank"];
@@ -29,13 +29,9 @@ export function dateHolidays(): PlacesHolidaySource {
       };
     },
     async isSame(a, b) {
-      const HolidayCalendar = await loadHolidays();
-      const codesOf = (place: HolidayPlace) => {
-        const { country, region } = resolvePlace(new HolidayCalendar(), place);
-        return `${country}-${region?.code}`;
-      };
       try {
-        return codesOf(a) === codesOf(b);
+        const [one, other] = [await requireKnownPlace(a), await requireKnownPlace(b)];
+        return one.country === other.country && one.region?.code === other.region?.code;
       } catch (error) {
         if (error instanceof ToolError) return false;
         throw error;
@@ -45,9 +41,9 @@ export function dateHolidays(): PlacesHolidaySource {
 }
 
 /** Throws a ToolError, which says what there is, unless {@link dateHolidays} knows the place. */
-export async function requireKnownPlace(place: HolidayPlace): Promise<void> {
+export async function requireKnownPlace(place: HolidayPlace): Promise<KnownPlace> {
   const HolidayCalendar = await loadHolidays();
-  resolvePlace(new HolidayCalendar(), place);
+  return resolvePlace(new HolidayCalendar(), place);
 }
 
 /** At the first use: its data takes 30 MB of memory and a tenth of a second. */

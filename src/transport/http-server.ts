@@ -159,9 +159,7 @@ export class HttpServer {
     const { observer, refusals, router } = this.#options;
     const requestId = this.#requestId(request);
     const log = this.#options.log.child({ request_id: requestId });
-    const { url = "/" } = request;
-    const query = url.indexOf("?");
-    const path = query < 0 ? url : url.slice(0, query);
+    const path = pathOf(request.url ?? "/");
     const known = PAGES.has(path) || router.has(path);
     const head = { method: request.method ?? "", path: known ? path : "other" };
     const answerHeaders: AnswerHeaders = {};
@@ -245,6 +243,13 @@ export class HttpServer {
     const given = request.headers["x-request-id"];
     return typeof given === "string" && REQUEST_ID.test(given) ? given : this.#options.newRequestId();
   }
+}
+
+/** Of a request's target, which may also have the server before it (RFC 9112, section 3.2.2). */
+function pathOf(target: string): string {
+  const local = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const query = local.indexOf("?");
+  return query < 0 ? local : local.slice(0, query);
 }
 
 /**

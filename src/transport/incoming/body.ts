@@ -23,10 +23,11 @@ export class BodyReader {
   }
 
   /**
-   * @throws AppError `resource_exhausted` when the body is too large; `unavailable` when
-   *   too much is being read already; `canceled` when the client goes away.
+   * @throws AppError `malformed` when the body is compressed; `resource_exhausted` when it is too large;
+   *   `unavailable` when too much is being read already; `canceled` when the client goes away.
    */
   async read(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array> {
+    if (!/^(identity)?$/i.test(request.headers["content-encoding"] ?? "")) throw compressed();
     const announced = request.headers["content-length"];
     const maxBytes =
       announced === undefined ? Math.min(this.#maxBytes, MAX_UNANNOUNCED_BYTES) : this.#maxBytes;
@@ -73,6 +74,13 @@ export class BodyReader {
 
 function brokenOff(cause?: Error): AppError {
   return new AppError("canceled", "The request broke off before its body was complete.", { cause });
+}
+
+function compressed(): AppError {
+  return new AppError(
+    "malformed",
+    "The server reads no compressed bodies. Send it as it is, without Content-Encoding.",
+  );
 }
 
 function tooLarge(maxBytes: number, announce = false): AppError {

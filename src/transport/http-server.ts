@@ -11,6 +11,7 @@ import { type Cors, isPreflight } from "./incoming/cors.ts";
 import { Refusal, type Refusals } from "./incoming/refusal.ts";
 import type { RequestObservation, RequestObserver } from "./request-observer.ts";
 import type { TwirpRouter } from "./twirp/router.ts";
+import { UntakenAnswers } from "./untaken-answers.ts";
 
 export interface HttpServerOptions {
   readonly router: TwirpRouter;
@@ -80,6 +81,7 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #timeouts: Timeouts;
   readonly #server: Server;
+  readonly #untaken = new UntakenAnswers();
   #draining = false;
   #retiring = false;
 
@@ -213,6 +215,7 @@ export class HttpServer {
     return observation.serve(request.headers, async () => {
       const body = await bodies.read(request, response);
       const result = await route.call(body, { requestId, log, principal }, request.headers);
+      this.#untaken.requireRoom(result);
       return { status: 200, contentType: route.contentType, body: result };
     });
   }
@@ -235,8 +238,17 @@ export class HttpServer {
     });
     if (request.complete) response.end(answer.body);
     else sendAndLinger(response, answer.body);
-    // What has left at once, as most does, has nobody to wait for. Without a listener the connection is closed.
-    if (response.writableLength > 0) response.setTimeout(this.#timeouts.answer);
+    // What has left at once, as most does, has nobody to wait for.
+    if (response.writableLength > 0) this.#awaitClient(response, answer.body);
+  }
+
+  /** Closes the connection when the client does not take its answer in time. */
+  #awaitClient(response: ServerResponse, body: Answer["body"]): void {
+    this.#untaken.add(response, body);
+    // Without a listener for it, the time-out closes the connection.
+    response.setTimeout(this.#timeouts.answer);
+    // A client that pipelines may wait for its next answer by then. Before Node.js sets the time to be idle.
+    response.prependOnceListener("finish", () => response.socket?.setTimeout(0));
   }
 
   #requestId(request: IncomingMessage): string {

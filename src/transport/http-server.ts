@@ -277,7 +277,7 @@ function sendAndLinger(response: ServerResponse, body: Answer["body"]): void {
 
 function stopping(): Refusal {
   return new Refusal("unavailable", "stopping", "The server is stopping. Send it again in a moment.", {
-    retryAfter: 1,
+    retryAfterMs: 1_000,
   });
 }
 

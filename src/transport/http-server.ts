@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
+import { setImmediate as immediate } from "node:timers/promises";
 import type { RequestContext } from "../core/context.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -178,6 +179,8 @@ export class HttpServer {
       if (error instanceof Refusal) refusals.count(error.reason);
       return errorAnswer(error, requestId);
     });
+    // A short body has mostly come with the headers, but the parser is there only when all this has run.
+    if (!request.complete) await immediate();
     this.#send(request, response, answer, exchange);
     exchange.observation.end({ status: answer.status, principal: exchange.principal, error });
   }

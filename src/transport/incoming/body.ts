@@ -37,8 +37,9 @@ export class BodyReader {
     // What HTTP/1.0 expects is ignored (RFC 9110, section 10.1.1).
     if (request.headers.expect !== undefined && request.httpVersion !== "1.0") response.writeContinue();
     const tooMuch = () => tooLarge(maxBytes, maxBytes < this.#maxBytes);
-    // Most bodies are short and have come with the headers: they need no waiting, and none of its events.
-    if (request.complete) {
+    // Most bodies are short and have come with the headers: they need no waiting, and none of its events. That
+    // the request is complete Node.js may say only a moment later.
+    if (request.complete || request.readableLength === Number(announced)) {
       if (request.readableLength > maxBytes) throw tooMuch();
       return request.read() ?? Buffer.alloc(0);
     }

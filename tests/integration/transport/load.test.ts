@@ -171,6 +171,24 @@ describe("connections", () => {
     await eventually(async () => (await ask()) === 200);
   });
 
+  test.each([
+    ["is served", "POST", "{}", 200],
+    ["is malformed", "POST", "{", 400],
+    ["is refused before its body is read", "PUT", "{}", 404],
+  ])("stay open after a short request that %s", async (_, method, body, status) => {
+    await open({});
+    const socket = await dial();
+    let received = "";
+    socket.on("data", (part) => {
+      received += part;
+    });
+    for (const round of [1, 2]) {
+      socket.write(head(body.length).replace("POST", method) + body);
+      await eventually(() => received.split(`HTTP/1.1 ${status} `).length === round + 1);
+    }
+    expect(received).not.toMatch(/connection: close/i);
+  });
+
   test("beyond their number are closed unread", async () => {
     await open({ maxConnections: 2 });
     const [first] = [await dial(), await dial()];

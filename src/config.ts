@@ -5,6 +5,7 @@ import { parseEnv } from "node:util";
 import { z } from "zod";
 import { flag, headerText, integer, integerOrAuto, number, oneOf } from "./config-kinds.ts";
 import { apiKeyLimits, apiKeys, networks, origins } from "./config-lists.ts";
+import { canonicalLocale, isTimezone } from "./core/context.ts";
 import { missingEntry, parseAllowRule } from "./net/outbound-rules.ts";
 
 const httpUrl = () =>
@@ -14,27 +15,10 @@ const serverUrl = () =>
   httpUrl().refine((text) => !holdsLogin(text), {
     error: "must not hold a name and password; the server is shown API_KEY",
   });
-const timezone = z.string().refine(
-  (name) => {
-    try {
-      new Intl.DateTimeFormat("en", { timeZone: name });
-      return true;
-    } catch {
-      return false;
-    }
-  },
-  { error: "must be an IANA time zone name, such as Europe/Madrid" },
-);
-const locale = z.string().refine(
-  (tag) => {
-    try {
-      return new Intl.Locale(tag).toString() !== "";
-    } catch {
-      return false;
-    }
-  },
-  { error: "must be a BCP 47 language tag, such as en-GB" },
-);
+const timezone = z
+  .string()
+  .refine(isTimezone, { error: "must be an IANA time zone name, such as Europe/Madrid" });
+const locale = z.string().refine(canonicalLocale, { error: "must be a BCP 47 language tag, such as en-GB" });
 
 /** `host:port,host:port` as a list. */
 const addresses = () =>

@@ -18,3 +18,23 @@ export interface UserLocale {
   /** BCP 47 tag, such as `en-GB`. */
   readonly locale: string;
 }
+
+/** Whether it is the name of an IANA time zone, in any letter case. */
+export function isTimezone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: text });
+  } catch {
+    return false;
+  }
+  // Intl takes offsets such as +01:00 too.
+  return /^\w/.test(text);
+}
+
+/** A BCP 47 tag as it is usually written; undefined for what is none. */
+export function canonicalLocale(tag: string): string | undefined {
+  try {
+    return new Intl.Locale(tag).toString();
+  } catch {
+    return undefined;
+  }
+}

@@ -32,7 +32,7 @@ export interface AppErrorOptions {
   meta?: Readonly<Record<string, string>>;
   /**
    * How long to wait before the request is sent again, in milliseconds. The client reads it as meta
-   * `retry_after`, in whole seconds.
+   * `retry_after`, and by HTTP as the header Retry-After, in whole seconds.
    */
   retryAfterMs?: number;
   /** What went wrong inside: for the log, never for the client. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import querystring from "node:querystring";
 import { type Dispatcher, errors } from "undici";
 import { RequestRefusedError, ResponseTooLargeError } from "./http-client.ts";
 
@@ -77,7 +78,8 @@ export async function send(
 
 function credentialsOf({ username, password }: URL): Record<string, string> | undefined {
   if (username === "" && password === "") return undefined;
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  // It leaves a percent sign as it is that stands for nothing else, as URLs may have it.
+  const pair = `${querystring.unescape(username)}:${querystring.unescape(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 

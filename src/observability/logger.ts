@@ -28,6 +28,8 @@ const PRETTY: PrettyOptions = {
 };
 /** How long a line may wait for others to be written with, in milliseconds, and how many bytes may wait. */
 const GATHERING = { ms: 20, bytes: 8_192 };
+/** What may wait while nobody reads the output, in characters: lines beyond are dropped. */
+const MAX_UNREAD = 16 * 1_048_576;
 const STDOUT = 1;
 const FIELDS: ReadonlySet<string> = new Set([...LOG_FIELDS, "trace_id", "span_id"]);
 
@@ -69,7 +71,7 @@ function gatheredOutput(): DestinationStream {
   };
   // Before that of pino's destination, which then writes what it was given.
   process.on("exit", pass);
-  const output = pino.destination({ dest: STDOUT, sync: false });
+  const output = pino.destination({ dest: STDOUT, sync: false, maxLength: MAX_UNREAD });
   return {
     write(line) {
       gathered += line;

@@ -79,6 +79,8 @@ class WatchedRequest implements RequestObservation {
     // One without a cause is that of a turn, which has told the log itself.
     if (error?.cause !== undefined) {
       if (error.code === "internal") log.error({ err: error.cause }, "A request failed unexpectedly");
+      // Its text points to the log: it is a store's, and where that fails no turn tells of it.
+      else if (error.code === "unavailable") log.warn({ err: error }, "A request failed");
       else log.debug({ err: error }, "A request failed");
     }
     const quiet = error instanceof Refusal || QUIET_PATHS.has(this.#path);

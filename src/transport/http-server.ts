@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
+import { setImmediate as immediate } from "node:timers/promises";
 import type { RequestContext } from "../core/context.ts";
 import { type AppError, toAppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -11,6 +12,7 @@ import { type Cors, isPreflight } from "./incoming/cors.ts";
 import { Refusal, type Refusals } from "./incoming/refusal.ts";
 import type { RequestObservation, RequestObserver } from "./request-observer.ts";
 import type { TwirpRouter } from "./twirp/router.ts";
+import { UntakenAnswers } from "./untaken-answers.ts";
 
 export interface HttpServerOptions {
   readonly router: TwirpRouter;
@@ -80,6 +82,7 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #timeouts: Timeouts;
   readonly #server: Server;
+  readonly #untaken = new UntakenAnswers();
   #draining = false;
   #retiring = false;
 
@@ -159,9 +162,7 @@ export class HttpServer {
     const { observer, refusals, router } = this.#options;
     const requestId = this.#requestId(request);
     const log = this.#options.log.child({ request_id: requestId });
-    const { url = "/" } = request;
-    const query = url.indexOf("?");
-    const path = query < 0 ? url : url.slice(0, query);
+    const path = pathOf(request.url ?? "/");
     const known = PAGES.has(path) || router.has(path);
     const head = { method: request.method ?? "", path: known ? path : "other" };
     const answerHeaders: AnswerHeaders = {};
@@ -178,6 +179,8 @@ export class HttpServer {
       if (error instanceof Refusal) refusals.count(error.reason);
       return errorAnswer(error, requestId);
     });
+    // A short body has mostly come with the headers, but the parser is there only when all this has run.
+    if (!request.complete) await immediate();
     this.#send(request, response, answer, exchange);
     exchange.observation.end({ status: answer.status, principal: exchange.principal, error });
   }
@@ -215,6 +218,7 @@ export class HttpServer {
     return observation.serve(request.headers, async () => {
       const body = await bodies.read(request, response);
       const result = await route.call(body, { requestId, log, principal }, request.headers);
+      this.#untaken.requireRoom(result);
       return { status: 200, contentType: route.contentType, body: result };
     });
   }
@@ -237,14 +241,30 @@ export class HttpServer {
     });
     if (request.complete) response.end(answer.body);
     else sendAndLinger(response, answer.body);
-    // What has left at once, as most does, has nobody to wait for. Without a listener the connection is closed.
-    if (response.writableLength > 0) response.setTimeout(this.#timeouts.answer);
+    // What has left at once, as most does, has nobody to wait for.
+    if (response.writableLength > 0) this.#awaitClient(response, answer.body);
+  }
+
+  /** Closes the connection when the client does not take its answer in time. */
+  #awaitClient(response: ServerResponse, body: Answer["body"]): void {
+    this.#untaken.add(response, body);
+    // Without a listener for it, the time-out closes the connection.
+    response.setTimeout(this.#timeouts.answer);
+    // A client that pipelines may wait for its next answer by then. Before Node.js sets the time to be idle.
+    response.prependOnceListener("finish", () => response.socket?.setTimeout(0));
   }
 
   #requestId(request: IncomingMessage): string {
     const given = request.headers["x-request-id"];
     return typeof given === "string" && REQUEST_ID.test(given) ? given : this.#options.newRequestId();
   }
+}
+
+/** Of a request's target, which may also have the server before it (RFC 9112, section 3.2.2). */
+function pathOf(target: string): string {
+  const local = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const query = local.indexOf("?");
+  return query < 0 ? local : local.slice(0, query);
 }
 
 /**
@@ -260,7 +280,7 @@ function sendAndLinger(response: ServerResponse, body: Answer["body"]): void {
 
 function stopping(): Refusal {
   return new Refusal("unavailable", "stopping", "The server is stopping. Send it again in a moment.", {
-    retryAfter: 1,
+    retryAfterMs: 1_000,
   });
 }
 

@@ -106,6 +106,7 @@ describe("readConfig", () => {
     ["OTEL_TRACES_SAMPLER_ARG", "1.1", 'must be a number from 0 to 1; it is "1.1"'],
     ["LOG_LEVEL", "loud", 'must be debug, info, warn, error or silent; it is "loud"'],
     ["ALLOW_ANONYMOUS", "maybe\u0007", 'must be true or false; it is "maybe\\u0007"'],
+    ["DEFAULT_TIMEZONE", "+01:00", "must be an IANA time zone name, such as Europe/Madrid"],
     ["API_URL", "localhost", "must be an http or https URL, such as https://example.com"],
     ["MONGO_URI", "db:27017", "must look like mongodb://host:27017/parley"],
     ["REDIS_SENTINELS", "a,b", "must be a list of host:port, such as a:6379,b:6379"],

@@ -29,7 +29,7 @@ function dayIn(timeZone: string, now: number): Day {
 }
 
 function addZone(timeZone: string): Zone {
-  // There are fewer zones than that, but for the ways to write offsets.
+  // There are fewer zones than that, but for upper and lower case.
   if (zones.size >= MAX_ZONES) zones.clear();
   const zone: Zone = {
     date: new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }),

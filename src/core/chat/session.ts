@@ -1,4 +1,4 @@
-import type { UserLocale } from "../context.ts";
+import { canonicalLocale, isTimezone, type UserLocale } from "../context.ts";
 import { invalidArgument } from "../errors.ts";
 import { digest } from "../ids.ts";
 
@@ -61,24 +61,14 @@ export function readSession(
   return { key: digest("session", owner, platform, userId, chatId), platform, userId, userLocale };
 }
 
+/** As it was given: Intl gives some names back as their former ones. */
 function readTimezone(text: string): string {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: text });
-    // Intl takes offsets such as +01:00 too, and gives some names back as their former ones.
-    if (/^\w/.test(text)) return text;
-    throw new RangeError("an offset");
-  } catch {
-    throw invalidArgument(
-      "session_metadata.timezone",
-      "must be an IANA time zone name, such as Europe/Madrid",
-    );
-  }
+  if (isTimezone(text)) return text;
+  throw invalidArgument("session_metadata.timezone", "must be an IANA time zone name, such as Europe/Madrid");
 }
 
 function readLocale(text: string): string {
-  try {
-    return new Intl.Locale(text).toString();
-  } catch {
-    throw invalidArgument("session_metadata.locale", "must be a BCP 47 language tag, such as en-GB");
-  }
+  const locale = canonicalLocale(text);
+  if (locale !== undefined) return locale;
+  throw invalidArgument("session_metadata.locale", "must be a BCP 47 language tag, such as en-GB");
 }

@@ -65,12 +65,12 @@ export class UsageService {
   }
 }
 
-/** ECMA-262, "Time Values and Time Range": later ones are no date. */
-const MAX_TIME = 8.64e15;
+/** The last whole hour that a Timestamp of protobuf can be: JSON has none after the year 9999. */
+const MAX_TIME = Date.UTC(9999, 11, 31, 23);
 
 function readTime(argument: string, time: number): number {
   if (time >= 0 && time <= MAX_TIME) return time;
-  throw invalidArgument(argument, "must be a time after 1970");
+  throw invalidArgument(argument, "must be a time from 1970 to 9999");
 }
 
 function most(groups: readonly UsageGroup[], count: number): UsageGroup[] {

@@ -23,10 +23,11 @@ export class BodyReader {
   }
 
   /**
-   * @throws AppError `resource_exhausted` when the body is too large; `unavailable` when
-   *   too much is being read already; `canceled` when the client goes away.
+   * @throws AppError `malformed` when the body is compressed; `resource_exhausted` when it is too large;
+   *   `unavailable` when too much is being read already; `canceled` when the client goes away.
    */
   async read(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array> {
+    if (!/^(identity)?$/i.test(request.headers["content-encoding"] ?? "")) throw compressed();
     const announced = request.headers["content-length"];
     const maxBytes =
       announced === undefined ? Math.min(this.#maxBytes, MAX_UNANNOUNCED_BYTES) : this.#maxBytes;
@@ -36,8 +37,9 @@ export class BodyReader {
     // What HTTP/1.0 expects is ignored (RFC 9110, section 10.1.1).
     if (request.headers.expect !== undefined && request.httpVersion !== "1.0") response.writeContinue();
     const tooMuch = () => tooLarge(maxBytes, maxBytes < this.#maxBytes);
-    // Most bodies are short and have come with the headers: they need no waiting, and none of its events.
-    if (request.complete) {
+    // Most bodies are short and have come with the headers: they need no waiting, and none of its events. That
+    // the request is complete Node.js may say only a moment later.
+    if (request.complete || request.readableLength === Number(announced)) {
       if (request.readableLength > maxBytes) throw tooMuch();
       return request.read() ?? Buffer.alloc(0);
     }
@@ -73,6 +75,13 @@ export class BodyReader {
 
 function brokenOff(cause?: Error): AppError {
   return new AppError("canceled", "The request broke off before its body was complete.", { cause });
+}
+
+function compressed(): AppError {
+  return new AppError(
+    "malformed",
+    "The server reads no compressed bodies. Send it as it is, without Content-Encoding.",
+  );
 }
 
 function tooLarge(maxBytes: number, announce = false): AppError {

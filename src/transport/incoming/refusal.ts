@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "../../core/errors.ts";
+import { AppError, type AppErrorOptions, type ErrorCode } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 
 /** Why a request was turned away before any work was done for it; `connections`: never even read. */
@@ -13,10 +13,7 @@ export const REFUSAL_REASONS = [
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-export interface RefusalOptions {
-  /** In seconds; also sent as the header Retry-After. */
-  readonly retryAfter?: number;
-  readonly meta?: Readonly<Record<string, string>>;
+export interface RefusalOptions extends Pick<AppErrorOptions, "meta" | "retryAfterMs"> {
   /** That the answer needs beside the usual ones. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -27,10 +24,8 @@ export class Refusal extends AppError {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, reason: RefusalReason, publicMessage: string, options: RefusalOptions = {}) {
-    const { retryAfter, meta, headers = {} } = options;
-    super(code, publicMessage, {
-      meta: { ...meta, reason, ...(retryAfter !== undefined && { retry_after: String(retryAfter) }) },
-    });
+    const { retryAfterMs, meta, headers = {} } = options;
+    super(code, publicMessage, { meta: { ...meta, reason }, retryAfterMs });
     this.reason = reason;
     this.headers = headers;
   }
@@ -39,7 +34,7 @@ export class Refusal extends AppError {
 /** More work than the server can do in good time. */
 export function overloaded(): Refusal {
   return new Refusal("unavailable", "overloaded", "The server is busy. Send it again in a moment.", {
-    retryAfter: 1,
+    retryAfterMs: 1_000,
   });
 }
 

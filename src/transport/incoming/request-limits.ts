@@ -102,6 +102,6 @@ async function take(scope: Scope, quota: Quota, id: string): Promise<LimitHeader
     "resource_exhausted",
     "rate_limit",
     `Too many requests ${SCOPE_TEXT[scope]}. Send it again in ${seconds} second${seconds === 1 ? "" : "s"}.`,
-    { retryAfter: seconds, meta: { limit: scope }, headers },
+    { retryAfterMs: seconds * 1000, meta: { limit: scope }, headers },
   );
 }

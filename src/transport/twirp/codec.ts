@@ -47,17 +47,20 @@ function decoded<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    const argument = misfit(error);
-    throw new AppError(
-      "malformed",
-      `The request's body is not ${what}${argument === undefined ? "" : `: ${argument} does not fit`}.`,
-      { meta: argument === undefined ? {} : { argument }, cause: error },
-    );
+    const { argument, hint } = misfit(error);
+    throw new AppError("malformed", `The request's body is not ${what}${hint && `: ${hint}`}.`, {
+      meta: argument === undefined ? {} : { argument },
+      cause: error,
+    });
   }
 }
 
-/** The field that protobuf-ts's JSON reader did not get on with. What it says of the value stays here. */
-function misfit(error: unknown): string | undefined {
+/** What protobuf-ts's JSON reader did not get on with. What it says of the value stays here. */
+function misfit(error: unknown): { argument?: string; hint: string } {
   const message = error instanceof Error ? error.message : "";
-  return /^Cannot parse JSON .* for [\w.]+#(\w+)/s.exec(message)?.[1];
+  const argument = /^Cannot parse JSON .* for [\w.]+#(\w+)/s.exec(message)?.[1];
+  if (argument !== undefined) return { argument, hint: `${argument} does not fit` };
+  // Of these it does not tell the field.
+  const isTime = message.startsWith("Unable to parse Timestamp");
+  return { hint: isTime ? "a time does not fit, write it as 2026-01-31T12:00:00Z" : "" };
 }

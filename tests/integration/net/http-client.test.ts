@@ -158,11 +158,14 @@ describe("redirects", () => {
   });
 });
 
-test("name and password of a URL are sent as Basic credentials", async () => {
+test.each([
+  ["j%C3%B6rg:a%3Ab", "jörg:a:b"],
+  ["me:50%off", "me:50%off"],
+])("name and password of a URL are sent as Basic credentials: %s", async (written, credentials) => {
   const { url } = await echoServer();
-  const { body } = await get(url.replace("http://", "http://j%C3%B6rg:a%3Ab@"));
+  const { body } = await get(url.replace("http://", `http://${written}@`));
   const { authorization } = JSON.parse(body);
-  expect(authorization).toBe(`Basic ${Buffer.from("jörg:a:b").toString("base64")}`);
+  expect(authorization).toBe(`Basic ${Buffer.from(credentials).toString("base64")}`);
 });
 
 describe("TLS", () => {

@@ -72,9 +72,13 @@ describe("connections", () => {
     await server.close(0);
   });
 
-  async function open(options: Partial<HttpServerOptions>, reply = ""): Promise<void> {
-    const answer = async () => ({ conversations: [], nextPageToken: reply });
-    ({ server } = openHttpServer(answer, options));
+  async function open(
+    options: Partial<HttpServerOptions>,
+    reply: string | (() => Promise<string>) = "",
+  ): Promise<void> {
+    ({ server } = openHttpServer(async () => {
+      return { conversations: [], nextPageToken: typeof reply === "string" ? reply : await reply() };
+    }, options));
     url = await server.listen("127.0.0.1", 0);
   }
 
@@ -125,6 +129,64 @@ describe("connections", () => {
     const socket = (await dial()).pause();
     socket.write(`${head(2)}{}`);
     await eventually(isServed);
+  });
+
+  test("whose client asks ahead are not closed while the next answer is in the making", async () => {
+    const second = gate();
+    const long = "x".repeat(32 * 1_048_576);
+    const replies = [async () => long, () => second.opened.then(() => "second"), async () => long];
+    await open(
+      { maxConnections: 2, timeouts: { answer: 50 } },
+      async () => (await replies.shift()?.()) ?? "",
+    );
+    const ahead = await dial();
+    let taken = 0;
+    let end = "";
+    ahead.on("data", (part: Buffer) => {
+      taken += part.length;
+      end = String(part.subarray(-100));
+    });
+    ahead.write(`${head(2)}{}`.repeat(2));
+    await eventually(() => taken > long.length);
+    // Its time is up after that of the first one's answer would have been.
+    (await dial()).pause().write(`${head(2)}{}`);
+    await eventually(isServed);
+    second.open();
+    await eventually(() => end.includes("second"));
+  });
+
+  test("whose clients do not take long answers leave room for short ones", async () => {
+    const answers = { length: 32 * 1_048_576 };
+    await open({}, async () => "x".repeat(answers.length));
+    const ask = async () => (await rawRequest(url)).status;
+    await eventually(async () => {
+      (await dial()).pause().write(`${head(2)}{}`.repeat(3));
+      return (await ask()) === 503;
+    });
+    answers.length = 10_000;
+    expect(await ask()).toBe(200);
+    answers.length = 100_000;
+    expect(await ask()).toBe(503);
+    for (const socket of sockets) socket.destroy();
+    await eventually(async () => (await ask()) === 200);
+  });
+
+  test.each([
+    ["is served", "POST", "{}", 200],
+    ["is malformed", "POST", "{", 400],
+    ["is refused before its body is read", "PUT", "{}", 404],
+  ])("stay open after a short request that %s", async (_, method, body, status) => {
+    await open({});
+    const socket = await dial();
+    let received = "";
+    socket.on("data", (part) => {
+      received += part;
+    });
+    for (const round of [1, 2]) {
+      socket.write(head(body.length).replace("POST", method) + body);
+      await eventually(() => received.split(`HTTP/1.1 ${status} `).length === round + 1);
+    }
+    expect(received).not.toMatch(/connection: close/i);
   });
 
   test("beyond their number are closed unread", async () => {

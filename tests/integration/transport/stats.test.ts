@@ -38,3 +38,26 @@ test.each(["DAY", 2, "OPERATION"])("grouping by %j is taken", async (known) => {
   const { status } = await callJson(app.url, GET_USAGE, { group_by: [known] });
   expect(status).toBe(200);
 });
+
+test.each(["1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])("the time %s is out of reach", async (time) => {
+  for (const argument of ["from", "to"]) {
+    const { status, body } = await callJson(app.url, GET_USAGE, { [argument]: time });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      code: "invalid_argument",
+      msg: `${argument} must be a time from 1970 to 9999`,
+      meta: { argument },
+    });
+  }
+});
+
+test("the last hour of all can be asked for", async () => {
+  const { status, body } = await callJson(app.url, GET_USAGE, { to: "9999-12-31T23:00:00Z" });
+  expect([status, body.to]).toEqual([200, "9999-12-31T23:00:00Z"]);
+});
+
+test.each(["2026-01-31", "", 5, { seconds: 5 }])("the time %j is told how to be written", async (time) => {
+  const { status, body } = await callJson(app.url, GET_USAGE, { from: time });
+  expect([status, body.code]).toEqual([400, "malformed"]);
+  expect(body.msg).toMatch(/a time does not fit, write it as 2026-01-31T12:00:00Z\.$/);
+});

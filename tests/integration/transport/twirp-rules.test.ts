@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { AppError, ERROR_CODES } from "../../../src/core/errors.ts";
 import { ChatService } from "../../../src/gen/acai/chat/chat";
@@ -327,6 +328,25 @@ describe("around the router", () => {
       `POST /twirp/acai.chat.ChatService/ListConversations HTTP/${version}\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
     );
     expect(await text(socket)).toMatch(answer);
+  });
+
+  test("a target that names the server before its path", async () => {
+    const { hostname, port, host } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET HTTP://${host}/health?a=b HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("a compressed body is refused by a text that says so, one that is called as it is read", async () => {
+    const send = (encoding: string, body: Uint8Array<ArrayBuffer>) =>
+      post(url, "ListConversations", body, {
+        "content-type": "application/json",
+        "content-encoding": encoding,
+      });
+    const body = new TextEncoder().encode("{}");
+    const error = await expectError(await send("gzip", new Uint8Array(gzipSync(body))), "malformed");
+    expect(error.msg).toMatch(/without Content-Encoding/);
+    expect((await send("identity", body)).status).toBe(200);
   });
 
   test("the log names routes of the contract only, and no query", async () => {

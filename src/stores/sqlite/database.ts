@@ -105,8 +105,8 @@ export class SqliteDatabase {
    */
   async read<T>(work: (sql: Sql) => T): Promise<T> {
     const found = this.run(work);
+    const log = this.#ownLog();
     try {
-      const log = this.#ownLog();
       // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
       const version = this.#sql("PRAGMA data_version").get()?.data_version;
       if (version === this.#durableVersion) await log.settled();
@@ -176,13 +176,22 @@ export class SqliteDatabase {
     }
   }
 
+  /** @throws AppError `unavailable` where what is written would not be durable. */
   #ownLog(): WriteAheadLog {
-    if (this.#log) return this.#log;
+    try {
+      this.#log ??= this.#takeLogOver();
+      this.#log.requireSound();
+      return this.#log;
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+  }
+
+  #takeLogOver(): WriteAheadLog {
     // In WAL mode NORMAL leaves the syncs of commits out (sqlite.org/pragma.html#pragma_synchronous). What
     // was committed before was synced by SQLite.
     this.#db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${MAX_LOG_PAGES}`);
-    this.#log = new WriteAheadLog(this.path, this.#fileSync);
-    return this.#log;
+    return new WriteAheadLog(this.path, this.#fileSync);
   }
 
   #makeAll(sql: Sql, group: readonly Write[]): (() => void)[] {

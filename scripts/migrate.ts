@@ -19,6 +19,8 @@ const MONGO_CHANGE_MS = 3_600_000;
 
 type Runner = Pick<MigrationRunner<unknown>, "status" | "up" | "down">;
 type Work = (runner: Runner) => Promise<void>;
+/** What is wanted of the store: to look at it, to change it, or to change it while nobody else uses it. */
+type Access = "look" | "change" | "alone";
 
 const program = new Command("migrate")
   .description("Shows or changes the schema of the store: MongoDB with MONGO_URI, else SQLite in DATA_DIR.")
@@ -27,14 +29,14 @@ const program = new Command("migrate")
 program
   .command("status")
   .description("list the migrations and which of them were applied")
-  .action(() => onStore({ readOnly: true }, showStatus));
+  .action(() => onStore("look", showStatus));
 
 program
   .command("up")
   .description("apply every migration that is pending")
   .option("--dry-run", "only show what would be done")
   .action(({ dryRun = false }: { dryRun?: boolean }) =>
-    onStore({ readOnly: dryRun }, async (runner) => {
+    onStore(dryRun ? "look" : "change", async (runner) => {
       const steps = await runner.up({ dryRun });
       if (dryRun) showPlan("apply", steps);
       else await showStatus(runner);
@@ -43,11 +45,11 @@ program
 
 program
   .command("down")
-  .description("take the newest migration back; the data that it holds goes with it")
+  .description("take the newest migration back; the data that it holds goes with it. Stop the server first")
   .option("--to <version>", "take back all that are newer than this version", toVersion)
   .option("--dry-run", "only show what would be done")
   .action(({ to, dryRun = false }: { to?: number; dryRun?: boolean }) =>
-    onStore({ readOnly: dryRun }, async (runner) => {
+    onStore(dryRun ? "look" : "alone", async (runner) => {
       const steps = await runner.down({ to, dryRun });
       if (dryRun) showPlan("take back", steps);
       else await showStatus(runner);
@@ -70,12 +72,13 @@ try {
   process.exitCode = exitCode(error);
 }
 
-async function onStore({ readOnly }: { readOnly: boolean }, work: Work): Promise<void> {
+async function onStore(access: Access, work: Work): Promise<void> {
   const config = loadConfig();
   if (config.MONGO_URI !== undefined) return onMongo(config.MONGO_URI, config.MONGO_TIMEOUT_MS, work);
   const path = sqlitePath(config);
   // Showing what there is makes no file.
-  const database = new SqliteDatabase(readOnly && !existsSync(path) ? ":memory:" : path);
+  const place = access === "look" && !existsSync(path) ? ":memory:" : path;
+  const database = new SqliteDatabase(place, { alone: access === "alone" });
   try {
     await work(new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations, { report }));
   } finally {

@@ -66,8 +66,11 @@ export class MigrationRunner<Change> {
     const applied = await this.#verified();
     const current = currentVersion(applied);
     if (current === this.#migrations.length) return;
+    const cure = this.#target.backup
+      ? "Run: make migrate-up (it makes a copy first)"
+      : "Make a backup, then run: make migrate-up";
     throw new Error(
-      `${this.#target.description} has schema version ${current}, and this Parley needs ${this.#migrations.length}. Make a backup, then run: make migrate-up`,
+      `${this.#target.description} has schema version ${current}, and this Parley needs ${this.#migrations.length}. ${cure}`,
     );
   }
 

@@ -44,6 +44,8 @@ interface Write {
 export interface SqliteOptions {
   /** How long a write waits for another process's, in milliseconds. */
   readonly busyTimeoutMs?: number;
+  /** Whether no other program may have the file open, from now until it is closed. Default false. */
+  readonly alone?: boolean;
   /** See {@link WriteAheadLog}. */
   readonly fileSync?: FileSync;
 }
@@ -80,20 +82,25 @@ export class SqliteDatabase {
    */
   constructor(
     readonly path: string,
-    { busyTimeoutMs = BUSY_TIMEOUT_MS, fileSync }: SqliteOptions = {},
+    { busyTimeoutMs = BUSY_TIMEOUT_MS, alone = false, fileSync }: SqliteOptions = {},
   ) {
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#fileSync = fileSync;
     this.#checkpointer = new Checkpointer(path);
     refuseDamaged(path);
+    let db: DatabaseSync | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // SQLite opens a file that can only be read, and says so at the first write.
       if (existsSync(path)) accessSync(path, constants.W_OK);
-      this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
+      db = new DatabaseSync(path, { timeout: busyTimeoutMs });
+      // Before the first look into the file (sqlite.org/wal.html#use_of_wal_without_shared_memory).
+      if (alone) db.exec("PRAGMA locking_mode = EXCLUSIVE");
       // In WAL mode only FULL syncs each commit.
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+      this.#db = db;
     } catch (error) {
+      db?.close();
       throw cannotOpen(path, error);
     }
   }
@@ -337,6 +344,10 @@ function damageOf(path: string, size: number): string | undefined {
 }
 
 function cannotOpen(path: string, cause: unknown): Error {
+  if (primary((cause as SqliteError).errcode) === SQLITE_BUSY) {
+    const message = `The database ${path} is in use by another program. Stop that, or wait until it has ended; then start again.`;
+    return new Error(message, { cause });
+  }
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Error(
     `The database ${path} can't be opened (${reason}). Check that it is a Parley database and that this user may write to it and its folder, or set DATA_DIR to another folder.`,

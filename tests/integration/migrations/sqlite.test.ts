@@ -181,6 +181,18 @@ describe("the command", () => {
     expect(await command("down")).toMatchObject({ code: 0, stdout: expect.stringContaining("Took back") });
   });
 
+  test("goes down on no file that a server has open", async () => {
+    await command("up");
+    const server = new SqliteDatabase(join(folder, "data", "parley.db"));
+    expect(await command("down")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/in use by another program\. Stop that/),
+    });
+    expect(await command("up")).toMatchObject({ code: 0, stderr: "" });
+    server.close();
+    expect(await command("down")).toMatchObject({ code: 0 });
+  }, 30_000);
+
   test("showing what there is makes no file", async () => {
     for (const args of [["status"], ["up", "--dry-run"], ["down", "--dry-run"]]) {
       expect(await command(...args)).toMatchObject({ code: 0 });

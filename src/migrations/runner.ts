@@ -61,6 +61,12 @@ export class MigrationRunner<Change> {
     await this.#verified();
   }
 
+  /** Whether there is a schema, and not all of it. @throws Error as `requireKnown` does. */
+  async isOlder(): Promise<boolean> {
+    const current = currentVersion(await this.#verified());
+    return current > 0 && current < this.#migrations.length;
+  }
+
   /** @throws Error that says what to do, unless the schema is the one that this Parley works with. */
   async requireCurrent(): Promise<void> {
     const applied = await this.#verified();

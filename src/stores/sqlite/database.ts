@@ -44,7 +44,7 @@ interface Write {
 export interface SqliteOptions {
   /** How long a write waits for another process's, in milliseconds. */
   readonly busyTimeoutMs?: number;
-  /** Whether no other program may have the file open, from now until it is closed. Default false. */
+  /** Whether no other program may have the file open, from now until it is closed; nobody is waited for. Default false. */
   readonly alone?: boolean;
   /** See {@link WriteAheadLog}. */
   readonly fileSync?: FileSync;
@@ -93,7 +93,7 @@ export class SqliteDatabase {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // SQLite opens a file that can only be read, and says so at the first write.
       if (existsSync(path)) accessSync(path, constants.W_OK);
-      db = new DatabaseSync(path, { timeout: busyTimeoutMs });
+      db = new DatabaseSync(path, { timeout: alone ? 0 : busyTimeoutMs });
       // Before the first look into the file (sqlite.org/wal.html#use_of_wal_without_shared_memory).
       if (alone) db.exec("PRAGMA locking_mode = EXCLUSIVE");
       // In WAL mode only FULL syncs each commit.
@@ -101,7 +101,7 @@ export class SqliteDatabase {
       this.#db = db;
     } catch (error) {
       db?.close();
-      throw cannotOpen(path, error);
+      throw alone && isBusy(error) ? inUse(path, error) : cannotOpen(path, error);
     }
   }
 
@@ -262,7 +262,7 @@ export class SqliteDatabase {
       this.#db.exec("BEGIN IMMEDIATE");
       this.#setPatience(true);
     } catch (error) {
-      if (primary((error as SqliteError).errcode) === SQLITE_BUSY) this.#setPatience(false);
+      if (isBusy(error)) this.#setPatience(false);
       throw error;
     }
   }
@@ -344,13 +344,16 @@ function damageOf(path: string, size: number): string | undefined {
 }
 
 function cannotOpen(path: string, cause: unknown): Error {
-  if (primary((cause as SqliteError).errcode) === SQLITE_BUSY) {
-    const message = `The database ${path} is in use by another program. Stop that, or wait until it has ended; then start again.`;
-    return new Error(message, { cause });
-  }
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Error(
     `The database ${path} can't be opened (${reason}). Check that it is a Parley database and that this user may write to it and its folder, or set DATA_DIR to another folder.`,
+    { cause },
+  );
+}
+
+function inUse(path: string, cause: unknown): Error {
+  return new Error(
+    `The database ${path} has to be changed by one program alone, and another has it open. Stop the server that uses it; then start again.`,
     { cause },
   );
 }
@@ -369,6 +372,10 @@ interface SqliteError {
 /** Whether a row was refused because a unique index has one like it. */
 export function isUniqueViolation(error: unknown): boolean {
   return (error as SqliteError).errcode === SQLITE_CONSTRAINT_UNIQUE;
+}
+
+function isBusy(error: unknown): boolean {
+  return primary((error as SqliteError).errcode) === SQLITE_BUSY;
 }
 
 /** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */

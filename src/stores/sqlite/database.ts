@@ -353,7 +353,7 @@ function cannotOpen(path: string, cause: unknown): Error {
 
 function inUse(path: string, cause: unknown): Error {
   return new Error(
-    `The database ${path} has to be changed by one program alone, and another has it open. Stop the server that uses it; then start again.`,
+    `The database ${path} has to be changed by one program alone, and another has it open. Stop the server that uses it, then try again.`,
     { cause },
   );
 }

@@ -7,7 +7,7 @@ import { mongoMigrations } from "../migrations/mongo/index.ts";
 import { sqliteMigrations } from "../migrations/sqlite/index.ts";
 import { type Config, ConfigError, loadConfig } from "../src/config.ts";
 import type { Migration } from "../src/migrations/migration.ts";
-import { MigrationRunner } from "../src/migrations/runner.ts";
+import { MigrationRunner, type RunOptions } from "../src/migrations/runner.ts";
 import { startProblem } from "../src/start-problem.ts";
 import { MongoDatabase } from "../src/stores/mongo/client.ts";
 import { MongoMigrationTarget } from "../src/stores/mongo/migrate.ts";
@@ -18,7 +18,8 @@ import { SqliteMigrationTarget } from "../src/stores/sqlite/migrate.ts";
 const MONGO_CHANGE_MS = 3_600_000;
 
 type Runner = Pick<MigrationRunner<unknown>, "status" | "up" | "down">;
-type Work = (runner: Runner) => Promise<void>;
+type Work<T> = (runner: Runner) => Promise<T>;
+type Change = (runner: Runner, options: RunOptions) => Promise<Migration[]>;
 
 const program = new Command("migrate")
   .description("Shows or changes the schema of the store: MongoDB with MONGO_URI, else SQLite in DATA_DIR.")
@@ -27,31 +28,23 @@ const program = new Command("migrate")
 program
   .command("status")
   .description("list the migrations and which of them were applied")
-  .action(() => onStore({ readOnly: true }, showStatus));
+  .action(() => onStore("look", showStatus));
 
 program
   .command("up")
-  .description("apply every migration that is pending")
+  .description("apply every migration that is pending; stop a server on SQLite first")
   .option("--dry-run", "only show what would be done")
   .action(({ dryRun = false }: { dryRun?: boolean }) =>
-    onStore({ readOnly: dryRun }, async (runner) => {
-      const steps = await runner.up({ dryRun });
-      if (dryRun) showPlan("apply", steps);
-      else await showStatus(runner);
-    }),
+    change("apply", dryRun, (runner, options) => runner.up(options)),
   );
 
 program
   .command("down")
-  .description("take the newest migration back; the data that it holds goes with it")
+  .description("take the newest migration back; the data that it holds goes with it. Stop the server first")
   .option("--to <version>", "take back all that are newer than this version", toVersion)
   .option("--dry-run", "only show what would be done")
   .action(({ to, dryRun = false }: { to?: number; dryRun?: boolean }) =>
-    onStore({ readOnly: dryRun }, async (runner) => {
-      const steps = await runner.down({ to, dryRun });
-      if (dryRun) showPlan("take back", steps);
-      else await showStatus(runner);
-    }),
+    change("take back", dryRun, (runner, options) => runner.down({ to, ...options })),
   );
 
 program
@@ -70,26 +63,37 @@ try {
   process.exitCode = exitCode(error);
 }
 
-async function onStore({ readOnly }: { readOnly: boolean }, work: Work): Promise<void> {
+/** @param verb what is done with a migration. */
+async function change(verb: string, dryRun: boolean, run: Change): Promise<void> {
+  const steps = await onStore("look", (runner) => run(runner, { dryRun: true }));
+  if (dryRun) return showPlan(verb, steps);
+  await onStore(steps.length > 0 ? "change" : "look", async (runner) => {
+    await run(runner, {});
+    await showStatus(runner);
+  });
+}
+
+async function onStore<T>(wanted: "look" | "change", work: Work<T>): Promise<T> {
   const config = loadConfig();
   if (config.MONGO_URI !== undefined) return onMongo(config.MONGO_URI, config.MONGO_TIMEOUT_MS, work);
   const path = sqlitePath(config);
+  const alone = wanted === "change";
   // Showing what there is makes no file.
-  const database = new SqliteDatabase(readOnly && !existsSync(path) ? ":memory:" : path);
+  const database = new SqliteDatabase(alone || existsSync(path) ? path : ":memory:", { alone });
   try {
-    await work(new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations, { report }));
+    return await work(new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations, { report }));
   } finally {
     database.close();
   }
 }
 
-async function onMongo(uri: string, timeoutMs: number, work: Work): Promise<void> {
+async function onMongo<T>(uri: string, timeoutMs: number, work: Work<T>): Promise<T> {
   // That the server is there is found out soon; only then are its answers waited for.
   const probe = new MongoDatabase({ uri, timeoutMs });
   await probe.run(() => probe.db.command({ ping: 1 })).finally(() => probe.close());
   const database = new MongoDatabase({ uri, timeoutMs: MONGO_CHANGE_MS, appName: "parley-migrate" });
   try {
-    await work(new MigrationRunner(new MongoMigrationTarget(database), mongoMigrations, { report }));
+    return await work(new MigrationRunner(new MongoMigrationTarget(database), mongoMigrations, { report }));
   } finally {
     await database.close();
   }

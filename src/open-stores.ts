@@ -72,17 +72,8 @@ async function openSqlite(
   watch: StoreWatch,
   migrates: boolean,
 ): Promise<DurableStores> {
-  const database = new SqliteDatabase(join(config.DATA_DIR, "parley.db"));
+  const database = await openSqliteDatabase(join(config.DATA_DIR, "parley.db"), log, migrates);
   const conversations = new SqliteConversationStore(database);
-  try {
-    const target = new SqliteMigrationTarget(database);
-    const report = (line: string) => log.info({}, line);
-    const runner = new MigrationRunner(target, sqliteMigrations, { report });
-    await (migrates ? runner.up() : runner.requireCurrent());
-  } catch (error) {
-    database.close();
-    throw error;
-  }
   return {
     conversations: watch.conversations("sqlite", conversations),
     sessions: watch.sessions("sqlite", new SqliteSessionStore(database, sessionTtlMs(config))),
@@ -91,6 +82,32 @@ async function openSqlite(
     description: [`Conversations and sessions: SQLite in ${database.path}`],
     close: async () => database.close(),
   };
+}
+
+async function openSqliteDatabase(path: string, log: Logger, migrates: boolean): Promise<SqliteDatabase> {
+  const report = (line: string) => log.info({}, line);
+  const open = async <T>(alone: boolean, work: (schema: MigrationRunner<string>) => Promise<T>) => {
+    const database = new SqliteDatabase(path, { alone });
+    try {
+      const target = new SqliteMigrationTarget(database);
+      return { database, result: await work(new MigrationRunner(target, sqliteMigrations, { report })) };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  const { database, result: isOlder } = await open(false, async (schema) => {
+    if (!migrates) await schema.requireCurrent();
+    else if (await schema.isOlder()) return true;
+    else await schema.up();
+    return false;
+  });
+  if (!isOlder) return database;
+  database.close();
+  // An older server that has the file open would go on writing into the new schema in the old ways.
+  const alone = await open(true, (schema) => schema.up());
+  alone.database.close();
+  return new SqliteDatabase(path);
 }
 
 async function openMongo(config: Config, uri: string, watch: StoreWatch): Promise<DurableStores> {

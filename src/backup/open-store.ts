@@ -32,7 +32,7 @@ export interface OpenTarget extends Opened {
 /** A call reads or writes hundreds of documents, or makes an index: it may take so many times a server's. */
 const PATIENCE = 10;
 
-/** Opens the configured store to read it; changes nothing. @throws Error when there is none, or a newer Parley's. */
+/** Opens the configured store to read it; changes nothing. @throws Error when there is none, or its schema can't be read. */
 export async function openSource(config: StoreConfig): Promise<OpenSource> {
   if (config.MONGO_URI !== undefined) {
     const { database, mongo, ...opened } = await openMongo(config.MONGO_URI, config);
@@ -50,7 +50,7 @@ export async function openSource(config: StoreConfig): Promise<OpenSource> {
   const database = new SqliteDatabase(path);
   const opened = { description: `SQLite in ${path}`, close: async () => database.close() };
   const schema = new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations);
-  await schema.requireKnown().catch(closing(opened));
+  await schema.requireCurrent().catch(closing(opened));
   return {
     ...opened,
     source: new SqliteBackupSource(database),
@@ -58,7 +58,7 @@ export async function openSource(config: StoreConfig): Promise<OpenSource> {
   };
 }
 
-/** Opens the configured store to write to it; makes it when there is none. */
+/** Opens the configured store to write to it, alone where it is a file; makes it when there is none. */
 export async function openTarget(config: StoreConfig): Promise<OpenTarget> {
   if (config.MONGO_URI !== undefined) {
     const { database, mongo, ...opened } = await openMongo(config.MONGO_URI, config);
@@ -66,7 +66,7 @@ export async function openTarget(config: StoreConfig): Promise<OpenTarget> {
     await makeSchema(new mongo.MongoMigrationTarget(database), mongoMigrations).catch(closing(opened));
     return { ...opened, target };
   }
-  const database = new SqliteDatabase(databasePath(config));
+  const database = new SqliteDatabase(databasePath(config), { alone: true });
   const opened = { description: `SQLite in ${database.path}`, close: async () => database.close() };
   await makeSchema(new SqliteMigrationTarget(database), sqliteMigrations).catch(closing(opened));
   return { ...opened, target: new SqliteBackupTarget(database) };

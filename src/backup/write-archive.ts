@@ -34,7 +34,7 @@ export interface WriteOptions {
  * Writes all that the source holds to an archive that only its owner may read. The file appears under
  * its name once it is whole and on the disk, or not at all.
  *
- * @throws ArchiveError when the file exists, or when the records contradict each other.
+ * @throws ArchiveError when the file exists, when there is no room for it, or when the records contradict each other.
  */
 export async function writeArchive(source: BackupSource, options: WriteOptions): Promise<ArchiveCounts> {
   const { path, signal } = options;
@@ -52,6 +52,10 @@ export async function writeArchive(source: BackupSource, options: WriteOptions):
       { signal },
     );
     await rename(partial, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    const message = `The disk has no room for ${path}, and nothing was left there. Make room, or name a file on another disk.`;
+    throw new ArchiveError(message, { cause: error });
   } finally {
     await rm(partial, { force: true });
   }

@@ -61,13 +61,22 @@ export class MigrationRunner<Change> {
     await this.#verified();
   }
 
+  /** Whether there is a schema, and not all of it. @throws Error as `requireKnown` does. */
+  async isOlder(): Promise<boolean> {
+    const current = currentVersion(await this.#verified());
+    return current > 0 && current < this.#migrations.length;
+  }
+
   /** @throws Error that says what to do, unless the schema is the one that this Parley works with. */
   async requireCurrent(): Promise<void> {
     const applied = await this.#verified();
     const current = currentVersion(applied);
     if (current === this.#migrations.length) return;
+    const cure = this.#target.backup
+      ? "Run: make migrate-up (it makes a copy first)"
+      : "Make a backup, then run: make migrate-up";
     throw new Error(
-      `${this.#target.description} has schema version ${current}, and this Parley needs ${this.#migrations.length}. Make a backup, then run: make migrate-up`,
+      `${this.#target.description} has schema version ${current}, and this Parley needs ${this.#migrations.length}. ${cure}`,
     );
   }
 

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { BackupSource } from "../../src/backup/ports.ts";
 import { Progress } from "../../src/backup/progress.ts";
 import { restoreArchive, verifyArchive } from "../../src/backup/restore.ts";
@@ -16,6 +16,7 @@ import {
   openSqliteBackupStore,
   T0,
 } from "../support/backup-stores.ts";
+import { describeSmallDisk } from "../support/small-disk.ts";
 
 let folder: string;
 let path: string;
@@ -111,6 +112,18 @@ test("a backup that fails or is stopped leaves no file behind, whole or not", as
   await expect(writeArchive(failing, options())).rejects.toThrow("The disk is gone");
   expect(await readdir(join(folder, "a"))).toEqual([]);
   await writeArchive(store.source, options());
+});
+
+describeSmallDisk("a full disk", (disk) => {
+  afterAll(() => disk.unmount());
+
+  test("has the advice told, and keeps nothing of the archive", async () => {
+    await fill(store);
+    disk.fill(0);
+    const archive = writeArchive(store.source, { ...options(), path: join(disk.folder, "x") });
+    await expect(archive).rejects.toThrow(/no room for .*Make room/);
+    expect(await readdir(disk.folder)).toEqual(["filler"]);
+  });
 });
 
 test("a store whose records contradict each other is not backed up", async () => {

@@ -2,9 +2,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { sqliteMigrations } from "../../migrations/sqlite/index.ts";
 import { backupProgram, restoreProgram, type World } from "../../src/backup/program.ts";
 import { ConfigError } from "../../src/config.ts";
+import { MigrationRunner } from "../../src/migrations/runner.ts";
 import { SqliteConversationStore } from "../../src/stores/sqlite/conversation-store.ts";
+import { SqliteDatabase } from "../../src/stores/sqlite/database.ts";
+import { SqliteMigrationTarget } from "../../src/stores/sqlite/migrate.ts";
 import { begin, complete, ids } from "../support/backup-stores.ts";
 import { openSqlite } from "../support/sqlite.ts";
 
@@ -34,6 +38,12 @@ function world(changes: Partial<World> = {}, data = "data"): World {
     signal: new AbortController().signal,
     ...changes,
   };
+}
+
+async function migrateDownTo(version: number): Promise<void> {
+  const database = new SqliteDatabase(join(folder, "data", "parley.db"));
+  await new MigrationRunner(new SqliteMigrationTarget(database), sqliteMigrations).down({ to: version });
+  database.close();
 }
 
 test("a store is backed up, and restored into one that is made for it", async () => {
@@ -81,6 +91,24 @@ test("the store of a newer Parley is not backed up by halves", async () => {
   expect(await backupProgram([join(folder, "x")], world())).toBe(1);
   expect(output).toContain("it was written by a newer Parley");
   expect(await readdir(folder)).toEqual(["data"]);
+});
+
+test("the store of an older Parley is brought up to date first, by the command that is told", async () => {
+  await migrateDownTo(1);
+  expect(await backupProgram([join(folder, "x")], world())).toBe(1);
+  expect(output).toMatch(/schema version 1, .*make migrate-up \(it makes a copy first\)/);
+  expect(await readdir(folder)).toEqual(["data"]);
+});
+
+test("a store that a server has open is not restored into, not even by force", async () => {
+  const archive = join(folder, "backup.jsonl.gz");
+  const server = await openSqlite(join(folder, "data", "parley.db"));
+  expect(await backupProgram([archive], world())).toBe(0);
+  expect(await restoreProgram(["--force", archive], world())).toBe(1);
+  expect(output).toMatch(/another has it open\. Stop the server/);
+  expect(server.run((sql) => sql("SELECT count(*) AS n FROM turns").get())).toEqual({ n: 1 });
+  server.close();
+  expect(await restoreProgram(["--force", archive], world())).toBe(0);
 });
 
 test("a MongoDB that does not answer is an error that says so", async () => {

@@ -8,7 +8,7 @@ import { decodePageToken, encodePageToken, type PageRequest, pageLimit } from ".
 import { readSession, type Session, type SessionMetadata } from "./session.ts";
 import type { SessionStore } from "./session-store.ts";
 import { titleFromMessage } from "./title.ts";
-import { type MessagePosition, pageMessages, type TranscriptMessage } from "./transcript.ts";
+import { type MessagePosition, readPage, type TranscriptMessage } from "./transcript.ts";
 import type { TurnRequest, TurnResult, TurnRunner, TurnRunnerDeps } from "./turn-runner.ts";
 
 export interface ChatServiceDeps extends Pick<TurnRunnerDeps, "store" | "clock" | "ids"> {
@@ -107,8 +107,7 @@ export class ChatService {
     const id = request.conversationId || (await this.#currentOf(context, request.sessionMetadata));
     const conversation = isId(id) ? await store.findConversation(context.principal, id) : undefined;
     if (!conversation) throw conversationNotFound();
-    const turns = await store.listTurns(conversation.id, from.seq, from.seq + limit - 1);
-    const { messages, next } = pageMessages(turns, from, limit, conversation.turnCount);
+    const { messages, next } = await readPage(store, conversation, from, limit);
     return { conversation, messages, nextPageToken: next ? encodePageToken(next) : "" };
   }
 

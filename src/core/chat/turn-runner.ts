@@ -340,7 +340,10 @@ function busyError(): AppError {
 }
 
 function stoppingError(): AppError {
-  return new AppError("unavailable", "The server is stopping. Send the message again in a moment.");
+  return new AppError("unavailable", "The server is stopping. Send the message again in a moment.", {
+    meta: { reason: "stopping" },
+    retryAfterMs: 1_000,
+  });
 }
 
 function keyReusedError(): AppError {

@@ -84,7 +84,8 @@ export class MongoBackupSource implements BackupSource {
       const turns = await this.#database.run((signal) =>
         this.#turns.find(filter, { projection: CALLS, signal }).toArray(),
       );
-      held.push(...turns.flatMap(heldCalls));
+      // One by one: a ledger that is far behind has more than fit into the arguments of one call.
+      for (const turn of turns) held.push(...heldCalls(turn));
     }
     for await (const row of mergeUsage(held, this.#ledger())) yield { type: "usage", row };
   }

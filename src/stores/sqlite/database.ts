@@ -44,6 +44,8 @@ interface Write {
 export interface SqliteOptions {
   /** How long a write waits for another process's, in milliseconds. */
   readonly busyTimeoutMs?: number;
+  /** Whether no other program may have the file open, from now until it is closed; nobody is waited for. Default false. */
+  readonly alone?: boolean;
   /** See {@link WriteAheadLog}. */
   readonly fileSync?: FileSync;
 }
@@ -80,21 +82,26 @@ export class SqliteDatabase {
    */
   constructor(
     readonly path: string,
-    { busyTimeoutMs = BUSY_TIMEOUT_MS, fileSync }: SqliteOptions = {},
+    { busyTimeoutMs = BUSY_TIMEOUT_MS, alone = false, fileSync }: SqliteOptions = {},
   ) {
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#fileSync = fileSync;
     this.#checkpointer = new Checkpointer(path);
     refuseDamaged(path);
+    let db: DatabaseSync | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // SQLite opens a file that can only be read, and says so at the first write.
       if (existsSync(path)) accessSync(path, constants.W_OK);
-      this.#db = new DatabaseSync(path, { timeout: busyTimeoutMs });
+      db = new DatabaseSync(path, { timeout: alone ? 0 : busyTimeoutMs });
+      // Before the first look into the file (sqlite.org/wal.html#use_of_wal_without_shared_memory).
+      if (alone) db.exec("PRAGMA locking_mode = EXCLUSIVE");
       // In WAL mode only FULL syncs each commit.
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+      this.#db = db;
     } catch (error) {
-      throw cannotOpen(path, error);
+      db?.close();
+      throw alone && isBusy(error) ? inUse(path, error) : cannotOpen(path, error);
     }
   }
 
@@ -105,8 +112,8 @@ export class SqliteDatabase {
    */
   async read<T>(work: (sql: Sql) => T): Promise<T> {
     const found = this.run(work);
+    const log = this.#ownLog();
     try {
-      const log = this.#ownLog();
       // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
       const version = this.#sql("PRAGMA data_version").get()?.data_version;
       if (version === this.#durableVersion) await log.settled();
@@ -176,13 +183,22 @@ export class SqliteDatabase {
     }
   }
 
+  /** @throws AppError `unavailable` where what is written would not be durable. */
   #ownLog(): WriteAheadLog {
-    if (this.#log) return this.#log;
+    try {
+      this.#log ??= this.#takeLogOver();
+      this.#log.requireSound();
+      return this.#log;
+    } catch (error) {
+      throw storeUnavailable(error);
+    }
+  }
+
+  #takeLogOver(): WriteAheadLog {
     // In WAL mode NORMAL leaves the syncs of commits out (sqlite.org/pragma.html#pragma_synchronous). What
     // was committed before was synced by SQLite.
     this.#db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${MAX_LOG_PAGES}`);
-    this.#log = new WriteAheadLog(this.path, this.#fileSync);
-    return this.#log;
+    return new WriteAheadLog(this.path, this.#fileSync);
   }
 
   #makeAll(sql: Sql, group: readonly Write[]): (() => void)[] {
@@ -246,7 +262,7 @@ export class SqliteDatabase {
       this.#db.exec("BEGIN IMMEDIATE");
       this.#setPatience(true);
     } catch (error) {
-      if (primary((error as SqliteError).errcode) === SQLITE_BUSY) this.#setPatience(false);
+      if (isBusy(error)) this.#setPatience(false);
       throw error;
     }
   }
@@ -335,6 +351,13 @@ function cannotOpen(path: string, cause: unknown): Error {
   );
 }
 
+function inUse(path: string, cause: unknown): Error {
+  return new Error(
+    `The database ${path} has to be changed by one program alone, and another has it open. Stop the server that uses it, then try again.`,
+    { cause },
+  );
+}
+
 /** 0 when there is no such file. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
@@ -349,6 +372,10 @@ interface SqliteError {
 /** Whether a row was refused because a unique index has one like it. */
 export function isUniqueViolation(error: unknown): boolean {
   return (error as SqliteError).errcode === SQLITE_CONSTRAINT_UNIQUE;
+}
+
+function isBusy(error: unknown): boolean {
+  return primary((error as SqliteError).errcode) === SQLITE_BUSY;
 }
 
 /** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */

@@ -1,16 +1,27 @@
-import { closeSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Waits until the disk has what was written to a file: `fs.fdatasync`. */
 export type FileSync = (fd: number, done: (error: Error | null) => void) => void;
 
+/** How often it is looked whether the database's files are where they were, in milliseconds. */
+const LOOK_INTERVAL_MS = 1_000;
+
 /**
  * Makes the commits of a database in WAL mode durable. SQLite does so itself, within COMMIT, where
  * `synchronous` is FULL, and the process stands still until the disk has answered; here it goes on meanwhile.
  * A commit is durable once a sync has ended that began after it.
+ *
+ * What is written to files that were removed or replaced under the process nobody would find again: it fails,
+ * within a second, until they are back.
  */
 export class WriteAheadLog {
+  readonly #path: string;
   readonly #fd: number;
+  /** The database's and the log's, as they were opened. */
+  readonly #files: readonly (readonly [path: string, inode: number | undefined])[];
+  /** On performance.now's clock. */
+  #lookedAt = performance.now();
   readonly #fileSync: FileSync;
   /** The sync that is under way. */
   #current: Promise<void> | undefined;
@@ -21,9 +32,21 @@ export class WriteAheadLog {
 
   /** @param path of the database, which has been read or written by now: that makes the log's file. */
   constructor(path: string, fileSync: FileSync = fdatasync) {
+    this.#path = path;
     this.#fileSync = fileSync;
     this.#fd = openSync(`${path}-wal`, "r+");
+    this.#files = [path, `${path}-wal`].map((file) => [file, inodeOf(file)]);
     syncFolder(dirname(path));
+  }
+
+  /** @throws Error when the disk has failed, from then on; or while the database's files are not where they were. */
+  requireSound(): void {
+    // A disk that has failed once may say next time that all is well, and have lost what was to be written.
+    if (this.#failure) throw this.#failure;
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_INTERVAL_MS) return;
+    if (this.#files.some(([file, inode]) => inodeOf(file) !== inode)) throw filesGone(this.#path);
+    this.#lookedAt = now;
   }
 
   /** Resolves when all that has been committed up to now is durable. @throws Error when the disk fails, from then on. */
@@ -61,7 +84,6 @@ export class WriteAheadLog {
 
   #begin(): Promise<void> {
     this.#next = undefined;
-    // A disk that has failed once may say next time that all is well, and have lost what was to be written.
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#isClosed) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -75,6 +97,17 @@ export class WriteAheadLog {
     });
     return promise;
   }
+}
+
+/** Nothing where there is no such file. */
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function filesGone(path: string): Error {
+  return new Error(
+    `The database ${path}, or its log beside it (-wal), was removed or replaced while the server had it open, and what would be written now would be lost. Stop the server. Put the old files back; or, to go on with another database, move away those beside it whose names begin like it. Then start again.`,
+  );
 }
 
 function diskError(error: Error): Error {

@@ -125,6 +125,7 @@ export const OUTCOMES = {
   sqlite: outcomes({
     "locked by another program": "storeUnavailable",
     "a full disk": "storeUnavailable",
+    "its file moved away": "storeUnavailable",
   }),
 } satisfies Record<string, readonly Outcome[]>;
 

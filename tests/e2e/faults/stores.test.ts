@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
@@ -96,12 +97,21 @@ describeSmallDisk("the embedded database", (disk) => {
   serve(async () => ({ dataDir: disk.folder }));
   afterAll(() => disk.unmount());
 
-  const faults: Record<string, { question: string; harm(): void; mend(): void }> = {
+  const move = (from: string, to: string) => renameSync(join(disk.folder, from), join(disk.folder, to));
+  const faults: Record<string, { question: string; harm(): void | Promise<void>; mend(): void }> = {
     "locked by another program": lockedFrom(disk.folder),
     "a full disk": {
       question: "x".repeat(30_000),
       harm: () => disk.fill(0),
       mend: () => disk.makeRoom(),
+    },
+    "its file moved away": {
+      question,
+      async harm() {
+        move("parley.db", "elsewhere.db");
+        await eventually(async () => !(await fetch(`${server.url}/ready`)).ok);
+      },
+      mend: () => move("elsewhere.db", "parley.db"),
     },
   };
 

@@ -8,6 +8,7 @@ import { MigrationRunner } from "../../../src/migrations/runner.ts";
 import { findDamage, SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { USAGE_COLUMNS } from "../../../src/stores/sqlite/ledger.ts";
 import { type SqliteMigration, SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
+import { startTestApp } from "../../support/app.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { appliedVersions, runScript, runUpTwice } from "./processes.ts";
 
@@ -167,6 +168,18 @@ test("two processes at the same time apply each migration once", async () => {
   expect(traces.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]);
 });
 
+test("a server changes no file that an older one has open, and goes on once that has ended", async () => {
+  await runner(sqliteMigrations.slice(0, 2)).up();
+  const DATA_DIR = folder;
+  await expect(startTestApp({ DATA_DIR })).rejects.toThrow(/another has it open\. Stop the server/);
+  await runner(sqliteMigrations.slice(0, 2)).requireCurrent();
+  for (const database of opened.splice(0)) database.close();
+  const server = await startTestApp({ DATA_DIR });
+  await runner().requireCurrent();
+  expect(await readdir(folder)).toContain("parley.db.before-v3");
+  await server.stop();
+});
+
 describe("the command", () => {
   const script = new URL("../../../scripts/migrate.ts", import.meta.url);
   const command = (...args: string[]) => runScript(script, args, { DATA_DIR: join(folder, "data") });
@@ -179,6 +192,18 @@ describe("the command", () => {
     expect(await command("status")).toMatchObject({ code: 0, stdout: expect.stringMatching(/1 .*applied/) });
     expect(await command("check")).toMatchObject({ code: 0, stdout: expect.stringContaining("is sound") });
     expect(await command("down")).toMatchObject({ code: 0, stdout: expect.stringContaining("Took back") });
+  });
+
+  test("changes no file that a server has open", async () => {
+    await command("up");
+    const server = new SqliteDatabase(join(folder, "data", "parley.db"));
+    expect(await command("down")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/another has it open\. Stop the server/),
+    });
+    expect(await command("up")).toMatchObject({ code: 0, stderr: "" });
+    server.close();
+    expect(await command("down")).toMatchObject({ code: 0 });
   });
 
   test("showing what there is makes no file", async () => {

@@ -314,7 +314,7 @@ export interface DescribeConversationRequest {
      */
     conversationId: string;
     /**
-     * page_size is how many messages to return: 0 means 100, at most 500.
+     * page_size is how many messages to return: 0 means 100, at most 500. Of long messages there are fewer on a page.
      *
      * @generated from protobuf field: uint32 page_size = 2
      */

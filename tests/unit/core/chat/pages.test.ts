@@ -76,6 +76,15 @@ describe("describe", () => {
     expect(nextPageToken).toBe("");
   });
 
+  test("a page of long messages ends early, and the next one goes on", async () => {
+    const { server, id } = await conversation([says("a1")]);
+    const long = "x".repeat(900_000);
+    for (let turn = 0; turn < 6; turn++) await addTurn(server, id, long);
+    const pages = await allPages(server, id, 500);
+    expect(pages.map(({ length }) => length)).toEqual([12, 2]);
+    expect(pages.flat().filter(({ content }) => content === long)).toHaveLength(6);
+  });
+
   test("shows the tool calls of all steps beside the reply, and no words of the steps between", async () => {
     const model = new ScriptedModel(
       [{ type: "text", text: "Let me look" }, ...calls({ arguments: '{"text":"a"}' })],
@@ -284,13 +293,9 @@ describe("a page token", () => {
 });
 
 /** Adds a completed turn without asking a model. */
-async function addTurn({ store }: ServerProcess, conversationId: string): Promise<void> {
-  await endStored(
-    world,
-    store,
-    await beginStored(world, store, { conversationId, content: "added" }),
-    "reply",
-  );
+async function addTurn({ store }: ServerProcess, conversationId: string, reply = "reply"): Promise<void> {
+  const turn = await beginStored(world, store, { conversationId, content: "added" });
+  await endStored(world, store, turn, reply);
 }
 
 function addConversation(server: ServerProcess): Promise<void> {

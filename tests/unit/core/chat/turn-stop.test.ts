@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const STOPPING = { code: "unavailable", retryable: true, message: expect.stringContaining("stopping") };
+const STOPPING = { code: "unavailable", retryable: true, meta: { reason: "stopping", retry_after: "1" } };
 
 describe("stop", () => {
   test("with nothing at work ends at once", async () => {

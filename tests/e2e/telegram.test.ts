@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { TEXTS } from "../../bots/telegram/texts.ts";
-import { localServer } from "../fixtures/tools/local-server.ts";
+import { localServer } from "../support/local-server.ts";
 import { describeRedis, startRedis } from "../support/redis.ts";
 import { type RunningProgram, type RunningServer, startProgram, startServer } from "../support/server.ts";
 import { startBotProcess, TelegramWorld, TOKEN } from "../support/telegram.ts";

@@ -1,5 +1,5 @@
-import { type Config, requireGuard } from "./config.ts";
-import type { Tool } from "./core/assistant/tool.ts";
+import { type Config, ConfigError, requireGuard } from "./config.ts";
+import { type Tool, ToolError } from "./core/assistant/tool.ts";
 import { ToolRegistry } from "./core/assistant/tool-registry.ts";
 import type { Cache } from "./core/cache.ts";
 import { ChatService } from "./core/chat/chat-service.ts";
@@ -29,7 +29,13 @@ import { resilientModel } from "./resilience/resilient-model.ts";
 import { shutDown } from "./shut-down.ts";
 import { type Introduction, introduce } from "./start-up-lines.ts";
 import { systemClock } from "./system-clock.ts";
-import { dateHolidays, holidaysTool, icalFeed } from "./tools/calendar/index.ts";
+import {
+  dateHolidays,
+  type HolidayPlace,
+  holidaysTool,
+  icalFeed,
+  requireKnownPlace,
+} from "./tools/calendar/index.ts";
 import { dateMathTool, datetimeTool } from "./tools/datetime/index.ts";
 import { openMeteo, weatherApi, weatherTool } from "./tools/weather/index.ts";
 import { Readiness } from "./transport/health.ts";
@@ -67,6 +73,7 @@ export async function startApp(
   { log, clock = systemClock, primary, ...deps }: AppDeps,
 ): Promise<App> {
   requireGuard(config);
+  await requireHolidays(config);
   const prices = loadPrices(config.PRICES_FILE);
   const observability = await openObservability(config, prices, log, primary);
   const { tracing } = observability;
@@ -198,9 +205,7 @@ function createTools(
         geocodingBaseUrl: config.OPEN_METEO_GEOCODING_URL,
         forecastBaseUrl: config.OPEN_METEO_FORECAST_URL,
       });
-  const place = config.HOLIDAY_COUNTRY
-    ? { country: config.HOLIDAY_COUNTRY, region: config.HOLIDAY_REGION }
-    : undefined;
+  const place = holidayPlace(config);
   const feed = config.HOLIDAY_CALENDAR_URL
     ? icalFeed({
         http: resilientHttp(outbound.http, upstreams.open("calendar")),
@@ -216,4 +221,23 @@ function createTools(
     datetimeTool(),
     dateMathTool(),
   ];
+}
+
+function holidayPlace(config: Config): HolidayPlace | undefined {
+  const { HOLIDAY_COUNTRY: country, HOLIDAY_REGION: region } = config;
+  return country ? { country, region } : undefined;
+}
+
+/** @throws ConfigError when nothing knows the holidays of the place that the configuration names. */
+async function requireHolidays(config: Config): Promise<void> {
+  const place = holidayPlace(config);
+  if (!place || config.HOLIDAY_CALENDAR_URL) return;
+  try {
+    await requireKnownPlace(place);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ConfigError(
+      `HOLIDAY_COUNTRY, HOLIDAY_REGION: ${error.message} A place of which none are known needs HOLIDAY_CALENDAR_URL. See .env.example.`,
+    );
+  }
 }

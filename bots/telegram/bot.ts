@@ -37,7 +37,7 @@ export interface RunningBot {
 /**
  * Starts the bot: long polling, or with TELEGRAM_WEBHOOK_URL a webhook.
  *
- * @throws GrammyError when Telegram does not take the token; Error when a port is in use.
+ * @throws GrammyError when Telegram does not take the token; ListenError when a port can't be had.
  */
 export async function startBot(config: Config, token: string, { log, pace }: BotDeps): Promise<RunningBot> {
   const waiting = new AbortController();
@@ -84,7 +84,7 @@ export async function startBot(config: Config, token: string, { log, pace }: Bot
   });
 
   const monitor = createMonitor(reachable, metrics.registry);
-  const monitorUrl = await listen(monitor, config.TELEGRAM_MONITOR_HOST, config.TELEGRAM_MONITOR_PORT);
+  const monitorUrl = await listen(monitor, config, "TELEGRAM_MONITOR");
   await api.setMyCommands([...COMMANDS]).catch((error) => {
     log.warn(describeApiError(error), "Telegram did not take the list of commands");
   });
@@ -114,7 +114,7 @@ export async function startBot(config: Config, token: string, { log, pace }: Bot
   async function startWebhook(publicUrl: string) {
     const secret = webhookSecret(token);
     const server = createWebhook({ path: new URL(publicUrl).pathname, secret, take, log });
-    const url = await listen(server, config.TELEGRAM_WEBHOOK_HOST, config.TELEGRAM_WEBHOOK_PORT);
+    const url = await listen(server, config, "TELEGRAM_WEBHOOK");
     await api.setWebhook(publicUrl, {
       secret_token: secret,
       max_connections: config.TELEGRAM_PARALLEL,
@@ -150,9 +150,25 @@ function laneOf({ message, edited_message: edited }: Update): string {
   return String((message ?? edited)?.chat.id ?? "");
 }
 
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  server.listen(port, host);
-  await once(server, "listening");
-  const { address, family, port: taken } = server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
+/** A port can't be had; its text says which to set. */
+export class ListenError extends Error {}
+
+/** @param setting what the names of the settings for host and port begin with. */
+async function listen(
+  server: Server,
+  config: Config,
+  setting: "TELEGRAM_MONITOR" | "TELEGRAM_WEBHOOK",
+): Promise<string> {
+  try {
+    server.listen(config[`${setting}_PORT`], config[`${setting}_HOST`]);
+    await once(server, "listening");
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new ListenError(
+      `The bot can't start (${problem}). Set ${setting}_HOST and ${setting}_PORT to an address of this machine that is free.`,
+      { cause },
+    );
+  }
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

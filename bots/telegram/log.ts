@@ -1,15 +1,22 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
+import { type FaultReporter, reportTo } from "../../src/observability/fault-reporter.ts";
 
 export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error" | "fatal">;
 
-/**
- * JSON lines on standard output, readable ones when that is a terminal. None has a secret in it,
- * wherever in an error, an address or a header it came from.
- */
-export function createLog(level: string, secrets: readonly string[], out: Out = process.stdout): Log {
+export interface LogSettings {
+  /** None of them is in a line, wherever in an error, an address or a header it came from. */
+  readonly secrets: readonly string[];
+  /** Is told of each error at level `error` and `fatal`. */
+  readonly faults?: Pick<FaultReporter, "report">;
+  /** Default: standard output. */
+  readonly out?: Out;
+}
+
+/** JSON lines; readable ones when they go to a terminal. */
+export function createLog(level: string, { secrets, faults, out = process.stdout }: LogSettings): Log {
   const write = (line: string) => out.write(withoutSecrets(line, secrets));
-  const options = { level, base: undefined };
+  const options = { level, base: undefined, ...(faults && { hooks: reportTo(faults) }) };
   if (!out.isTTY) return pino(options, { write });
   const readable = pretty({
     sync: true,

@@ -1,18 +1,28 @@
 import { GrammyError } from "grammy";
 import { type Config, ConfigError, loadConfig } from "../../src/config.ts";
+import { openSentry } from "../../src/open-sentry.ts";
 import { describeApiError } from "./api.ts";
-import { type RunningBot, startBot } from "./bot.ts";
+import { ListenError, type RunningBot, startBot } from "./bot.ts";
 import { createLog, secretsOf } from "./log.ts";
 import { webhookSecret } from "./webhook.ts";
+
+/** How long the last reports may take to be sent, in milliseconds. */
+const SENTRY_CLOSE_MS = 2_000;
 
 /** Exit codes: 0 stopped on request, 1 failed, 2 wrong configuration, 130 stopped in a hurry. */
 async function main(): Promise<void> {
   const config = configOrExit();
   const token = config.TELEGRAM_BOT_TOKEN;
-  const log = createLog(config.LOG_LEVEL, [...secretsOf(token), webhookSecret(token)]);
+  const sentry = await openSentry(config);
+  const secrets = [...secretsOf(token), webhookSecret(token)];
+  const log = createLog(config.LOG_LEVEL, { secrets, faults: sentry });
+  const exit = async (code: number) => {
+    await sentry?.close(SENTRY_CLOSE_MS);
+    process.exit(code);
+  };
   const fail = (error: unknown) => {
     log.fatal(describeApiError(error), "The bot has a fault and stops");
-    process.exit(1);
+    return exit(1);
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
@@ -21,8 +31,9 @@ async function main(): Promise<void> {
   try {
     bot = await startBot(config, token, { log });
   } catch (error) {
-    log.fatal(describeApiError(error), startProblem(error));
-    process.exit(1);
+    if (error instanceof ListenError) log.fatal(error.message);
+    else log.fatal(describeApiError(error), startProblem(error));
+    return exit(1);
   }
 
   let stopping = false;
@@ -32,7 +43,7 @@ async function main(): Promise<void> {
     log.info(`${signal}: stopping when the answers at work are sent; again to stop at once`);
     await bot.stop(config.SHUTDOWN_GRACE_SECONDS * 1000);
     log.info("Stopped");
-    process.exit(0);
+    await exit(0);
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);

@@ -16,8 +16,8 @@ export interface ConnectOptions {
   readonly url: string;
   /** Sent as a bearer token. */
   readonly apiKey?: string;
-  /** For one answer, in milliseconds. Longer than a turn may take on the server. Default 150,000. */
-  readonly timeoutMs?: number;
+  /** For one answer, in milliseconds: as long as a message may wait for others and then take on the server. */
+  readonly timeoutMs: number;
   /** Before the one repetition, in milliseconds. Default 500. */
   readonly retryAfterMs?: number;
 }
@@ -40,12 +40,12 @@ type Rpc = ConstructorParameters<typeof ChatServiceClientJSON>[0];
  * all that this program sends may come twice, since it reads or carries an idempotency key.
  */
 export function connector(options: ConnectOptions): Connect {
-  const { timeoutMs = 150_000, retryAfterMs = 500 } = options;
+  const { retryAfterMs = 500 } = options;
   const url = options.url.replace(/\/+$/, "");
 
   return (signal = new AbortController().signal) => {
     const call = async (path: string, contentType: string, body: string): Promise<object> => {
-      const answer = await post({ ...options, url, timeoutMs }, path, contentType, body, signal);
+      const answer = await post({ ...options, url }, path, contentType, body, signal);
       const message = answer.status === 200 ? parseObject(answer.body) : undefined;
       if (!message) throw answerError(url, answer);
       return message;

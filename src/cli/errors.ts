@@ -17,7 +17,7 @@ export function interruptedError(): TwirpError {
 export function timeoutError(url: string, ms: number): TwirpError {
   return new TwirpError(
     TwirpErrorCode.DeadlineExceeded,
-    `The server at ${url} did not answer within ${ms / 1000} seconds. It may still finish: parley list shows its conversations.`,
+    `The server at ${url} did not answer within ${ms / 1000} seconds. It may still finish: parley list shows its conversations. To wait longer set TURN_TIMEOUT_SECONDS as the server has it.`,
   );
 }
 

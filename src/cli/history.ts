@@ -1,15 +1,23 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { devNull, homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
 const MAX_LINES = 1000;
 
 /** Where lines are kept between sessions: the XDG base directories' place for state. */
-export function historyPath(env: NodeJS.ProcessEnv): string {
-  const { XDG_STATE_HOME } = env;
+export function historyPath({ XDG_STATE_HOME }: NodeJS.ProcessEnv, home = homedir): string {
   const state =
-    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), ".local", "state");
+    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(orNowhere(home), ".local", "state");
   return join(state, "parley", "history");
+}
+
+/** A user that the system does not know, as in many containers, has no home: what is below this can't be written. */
+function orNowhere(home: () => string): string {
+  try {
+    return home();
+  } catch {
+    return devNull;
+  }
 }
 
 /**

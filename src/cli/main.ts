@@ -161,7 +161,9 @@ function examples(...lines: string[]): string {
 
 function contextOf(command: Command, config: Config): CommandContext {
   const { url, json = false } = command.optsWithGlobals<GlobalOptions>();
-  const connect = connector({ url: url ?? config.API_URL, apiKey: config.API_KEY });
+  const { API_URL, API_KEY: apiKey, TURN_TIMEOUT_SECONDS, TURN_WAIT_SECONDS } = config;
+  const timeoutMs = 1000 * (TURN_WAIT_SECONDS + TURN_TIMEOUT_SECONDS);
+  const connect = connector({ url: url ?? API_URL, apiKey, timeoutMs });
   return { connect, json, streams: process };
 }
 

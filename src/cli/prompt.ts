@@ -13,7 +13,9 @@ export interface PromptOptions {
   readonly leaveHint: string;
 }
 
-const PASTE_MODE = { on: "\x1b[?2004h", off: "\x1b[?2004l" };
+/** Bracketed paste; nothing for a terminal that knows no control sequences, and gets none of readline either. */
+const PASTE_MODE =
+  process.env.TERM === "dumb" ? { on: "", off: "" } : { on: "\x1b[?2004h", off: "\x1b[?2004l" };
 
 /**
  * Reads messages from a terminal, with line editing and history. A paste of several lines is one

@@ -1,15 +1,9 @@
 import type { Writable } from "node:stream";
-import {
-  type DestinationStream,
-  type Level,
-  type LoggerOptions,
-  type Logger as PinoLogger,
-  pino,
-} from "pino";
+import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino } from "pino";
 import pretty, { type PrettyOptions } from "pino-pretty";
 import { LOG_FIELDS, type LogFields, type Logger } from "../core/logger.ts";
 import { errorFields } from "./error-fields.ts";
-import type { FaultReporter } from "./fault-reporter.ts";
+import { type FaultReporter, reportTo } from "./fault-reporter.ts";
 import { activeSpanIds } from "./tracing.ts";
 
 export interface LoggerSettings {
@@ -131,22 +125,4 @@ function allowed(fields: Record<string, unknown>): Record<string, unknown> {
     if (FIELDS.has(name)) kept[name] = fields[name];
   }
   return kept;
-}
-
-function asText(id: unknown): string | undefined {
-  return typeof id === "string" ? id : undefined;
-}
-
-function reportTo(faults: Pick<FaultReporter, "report">): LoggerOptions["hooks"] {
-  return {
-    logMethod(args, method, number) {
-      method.apply(this, args);
-      const level = pino.levels.labels[number] as Level;
-      const [fields] = args as [unknown];
-      if ((level !== "error" && level !== "fatal") || typeof fields !== "object" || !fields) return;
-      if (!("err" in fields)) return;
-      const { err: error, request_id: requestId, turn_id: turnId } = fields as LogFields;
-      faults.report({ level, error, requestId: asText(requestId), turnId: asText(turnId) });
-    },
-  };
 }

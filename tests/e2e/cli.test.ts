@@ -239,6 +239,15 @@ describe("what goes wrong", () => {
     expect(JSON.parse(stderr)).toMatchObject({ code: "unavailable" });
   });
 
+  test("a server that stays silent is given as long as its turns may take", async () => {
+    aimock.always(says("Hang on"), { raw: [], ending: "hang" });
+    const env = { TURN_TIMEOUT_SECONDS: "1", TURN_WAIT_SECONDS: "1" };
+    expect(await runCli(["ask", "-m", "Hang on"], { ...cli, env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("did not answer within 2 seconds"),
+    });
+  });
+
   test("a wrong configuration is named", async () => {
     const { code, stderr } = await runCli(["list"], { url: "ftp://example.org" });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("API_URL") });
@@ -341,6 +350,16 @@ describeWith(SCRIPT, "on a terminal", () => {
       expect([terminal.raw.includes("⠋"), terminal.raw.includes("\x1b[")]).toEqual([styled, styled]);
       expect(terminal.raw).toMatch(/Hello, you\.\r\n$/);
     }
+  });
+
+  test("a talk sends no control sequences to a terminal that knows none", async () => {
+    terminal = new TerminalCli(["ask"], { ...cli, env: { TERM: "dumb" } });
+    await terminal.until(/› $/);
+    terminal.type("Hello\r");
+    await terminal.until(/Hello, you\.\r\n\r\n› $/);
+    terminal.type("\x04");
+    expect(await terminal.end()).toBe(0);
+    expect(terminal.raw).not.toContain("\x1b");
   });
 
   test("Ctrl-C ends a single question with 130", async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { TEXTS } from "../../bots/telegram/texts.ts";
 import { localServer } from "../support/local-server.ts";
 import { describeRedis, startRedis } from "../support/redis.ts";
+import { startSentryReceiver } from "../support/sentry.ts";
 import { type RunningProgram, type RunningServer, startProgram, startServer } from "../support/server.ts";
 import { startBotProcess, TelegramWorld, TOKEN } from "../support/telegram.ts";
 
@@ -115,4 +116,24 @@ describe("the token is in no line of the log", () => {
 test("without a token the bot says where to get one", async () => {
   const start = startProgram("telegram.js", /(is ready)/, { cwd: tmpdir(), env: {} });
   await expect(start).rejects.toThrow("TELEGRAM_BOT_TOKEN is not set. @BotFather on Telegram gives you one");
+});
+
+test("a fault that ends the bot is reported to Sentry, without a word of it", async () => {
+  const fault = `process.on("SIGUSR2", () => { throw new RangeError("${TOKEN}"); })`;
+  const world = await TelegramWorld.start();
+  const sentry = await startSentryReceiver();
+  const bot = await startBotProcess(world, "http://127.0.0.1:9", {
+    SENTRY_DSN: sentry.dsn,
+    OUTBOUND_ALLOW: "127.0.0.1",
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}`,
+  });
+  expect(await bot.kill("SIGUSR2")).toEqual({ code: 1, signal: null });
+  await world.stop();
+  await sentry.close();
+  expect(sentry.envelopes).toHaveLength(1);
+  expect(sentry.envelopes[0]?.lines[2]).toMatchObject({
+    level: "fatal",
+    exception: { values: [{ type: "RangeError", mechanism: { handled: false } }] },
+  });
+  expect(sentry.envelopes[0]?.raw).not.toContain(TOKEN);
 });

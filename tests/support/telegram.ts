@@ -251,7 +251,10 @@ export async function startTestBot(
     API_URL: serverUrl,
     ...env,
   });
-  const log = createLog("debug", secretsOf(TOKEN), { write: (line) => lines.push(line) });
+  const log = createLog("debug", {
+    secrets: secretsOf(TOKEN),
+    out: { write: (line) => lines.push(line) },
+  });
   const bot = await startBot(config, TOKEN, { log, pace: { firstMs: 1, maxMs: 50 } });
   const { monitorUrl, webhookUrl } = bot;
   return { monitorUrl, webhookUrl, log: () => lines.join(""), stop: () => bot.stop(10_000) };

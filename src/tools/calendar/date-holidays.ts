@@ -1,19 +1,19 @@
 import type Holidays from "date-holidays";
 import type { HolidaysTypes } from "date-holidays";
 import { Temporal } from "temporal-polyfill";
-import type { Holiday, HolidaySource } from "./holiday-source.ts";
-import { resolvePlace } from "./places.ts";
+import { ToolError } from "../../core/assistant/tool.ts";
+import type { Holiday, HolidayPlace, PlacesHolidaySource } from "./holiday-source.ts";
+import { type KnownPlace, resolvePlace } from "./places.ts";
 
 /** Days off work. Left out: school, optional, and observances such as Mother's Day. */
 const TYPES: HolidaysTypes.HolidayType[] = ["public", "bank"];
 
 /** Holidays of any country from the npm package date-holidays: offline, in English where it has a name. */
-export function dateHolidays(): HolidaySource {
+export function dateHolidays(): PlacesHolidaySource {
   return {
     name: "date-holidays",
     async find({ place, from, to }) {
-      // Loaded at the first use: its data takes 30 MB of memory and a tenth of a second.
-      const { default: HolidayCalendar } = await import("date-holidays");
+      const HolidayCalendar = await loadHolidays();
       const { country, country_name, region } = resolvePlace(new HolidayCalendar(), place);
       const calendar = new HolidayCalendar(
         { country, ...(region && { state: region.state }), ...(region?.part && { region: region.part }) },
@@ -28,7 +28,27 @@ export function dateHolidays(): HolidaySource {
         holidays: holidaysOf(calendar, from, to),
       };
     },
+    async isSame(a, b) {
+      try {
+        const [one, other] = [await requireKnownPlace(a), await requireKnownPlace(b)];
+        return one.country === other.country && one.region?.code === other.region?.code;
+      } catch (error) {
+        if (error instanceof ToolError) return false;
+        throw error;
+      }
+    },
   };
+}
+
+/** Throws a ToolError, which says what there is, unless {@link dateHolidays} knows the place. */
+export async function requireKnownPlace(place: HolidayPlace): Promise<KnownPlace> {
+  const HolidayCalendar = await loadHolidays();
+  return resolvePlace(new HolidayCalendar(), place);
+}
+
+/** At the first use: its data takes 30 MB of memory and a tenth of a second. */
+async function loadHolidays(): Promise<typeof Holidays> {
+  return (await import("date-holidays")).default;
 }
 
 function holidaysOf(calendar: Holidays, from: string, to: string): Holiday[] {

@@ -9,6 +9,12 @@ export interface HolidaySource {
   find(query: HolidayQuery): Promise<FoundHolidays>;
 }
 
+/** One that knows places by their names, and answers for any. */
+export interface PlacesHolidaySource extends HolidaySource {
+  /** Whether both are the same place, by code or by any of its names; not if either is unknown. */
+  isSame(a: HolidayPlace, b: HolidayPlace): Promise<boolean>;
+}
+
 export interface HolidayQuery {
   readonly place: HolidayPlace;
   /** First and last day, both inclusive, `YYYY-MM-DD`. */

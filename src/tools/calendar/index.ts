@@ -1,4 +1,4 @@
-export { dateHolidays } from "./date-holidays.ts";
+export { dateHolidays, requireKnownPlace } from "./date-holidays.ts";
 export type { HolidayPlace } from "./holiday-source.ts";
 export { icalFeed } from "./ical-feed.ts";
 export { holidaysTool } from "./tool.ts";

@@ -2,7 +2,7 @@ import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { defineTool, type Tool, ToolError } from "../../core/assistant/tool.ts";
 import { countryCode, fold } from "../names.ts";
-import type { Holiday, HolidayPlace, HolidaySource } from "./holiday-source.ts";
+import type { Holiday, HolidayPlace, HolidaySource, PlacesHolidaySource } from "./holiday-source.ts";
 
 const DEFAULT_COUNT = 10;
 const MAX_COUNT = 50;
@@ -39,7 +39,7 @@ const schema = z.strictObject({
 
 export interface HolidaysToolOptions {
   /** Answers for any place. */
-  source: HolidaySource;
+  source: PlacesHolidaySource;
   /** Answers for `place` alone, and goes first there: the calendar that the operator chose. */
   feed?: HolidaySource | undefined;
   /** Where the user is when nothing is asked; else the country that the user's locale names. */
@@ -63,7 +63,7 @@ export function holidaysTool({ source, feed, place: home = {} }: HolidaysToolOpt
       const query = { from, to, timezone, signal };
       const asked = { country, region };
 
-      const chosen = feed !== undefined && isHome(asked, home) ? feed : source;
+      const chosen = feed !== undefined && (await isHome(asked, home, source)) ? feed : source;
       const place = chosen === feed ? home : placeOf(asked, home, locale);
       const found = await chosen.find({ ...query, place });
       const holidays = inOrder(found.holidays);
@@ -101,13 +101,19 @@ function window(today: Temporal.PlainDate, after?: string, before?: string): { f
 }
 
 /** Whether nothing was asked that differs from the place that the feed is for. */
-function isHome(asked: HolidayPlace, home: HolidayPlace): boolean {
+async function isHome(
+  asked: HolidayPlace,
+  home: HolidayPlace,
+  source: PlacesHolidaySource,
+): Promise<boolean> {
   const isSameCountry =
     asked.country === undefined ||
     (home.country !== undefined && countryOf(asked.country) === countryOf(home.country));
-  const isSameRegion =
-    asked.region === undefined || (home.region !== undefined && fold(asked.region) === fold(home.region));
-  return isSameCountry && isSameRegion;
+  if (!isSameCountry || asked.region === undefined) return isSameCountry;
+  if (home.region === undefined) return false;
+  // The feed's region may be one that the source does not know.
+  if (fold(asked.region) === fold(home.region)) return true;
+  return source.isSame({ country: home.country, region: asked.region }, home);
 }
 
 function countryOf(text: string): string {

@@ -16,7 +16,7 @@ export function zoneNamed(name: string): string {
     return zone;
   } catch {
     throw new ToolError(
-      `There is no time zone '${name}'. Give an IANA name such as 'Europe/Madrid'${suggestion(name)}.`,
+      `There is no time zone '${name}'. Give an IANA name such as 'Europe/Madrid'${suggestion(name)}`,
     );
   }
 }
@@ -27,7 +27,7 @@ function suggestion(name: string): string {
   const byCity = new Map(zones.map((zone) => [fold(cityOf(zone).replaceAll("_", " ")), zone]));
   const city = byCity.get(fold(cityOf(name).replaceAll("_", " ")));
   const near = city === undefined ? closest(name, zones, 2) : [city];
-  return near.length === 0 ? "" : `; did you mean ${near.map((zone) => `'${zone}'`).join(" or ")}?`;
+  return near.length === 0 ? "." : `; did you mean ${near.map((zone) => `'${zone}'`).join(" or ")}?`;
 }
 
 /** What a wall clock shows, as a moment. */

@@ -402,3 +402,10 @@ test("health, readiness and metrics", async () => {
   expect((await get("/"))[0]).toBe(404);
   expect((await fetch(`${bot.monitorUrl}/health`, { method: "POST" })).status).toBe(405);
 });
+
+test("a port that is taken ends the start, with the settings to change", async () => {
+  const env = { TELEGRAM_MONITOR_PORT: new URL(app.url).port };
+  await expect(startTestBot(world, app.url, env)).rejects.toThrow(
+    /EADDRINUSE.*Set TELEGRAM_MONITOR_HOST and TELEGRAM_MONITOR_PORT/,
+  );
+});

@@ -30,7 +30,7 @@ function openPoller() {
     take: ({ update_id }) => new Promise((resolve) => ends.set(update_id, () => resolve())),
     window: 10,
     onTry: () => undefined,
-    log: createLog("silent", []),
+    log: createLog("silent", { secrets: [] }),
   });
   /** The request at work, the next one once there is one. */
   const next = async (count: number) => {

@@ -144,7 +144,10 @@ test("the rate of messages goes by when they were sent", async () => {
 test("no secret gets through the log, whatever it is part of", () => {
   const token = "123:AAbbCC";
   const lines: string[] = [];
-  const log = createLog("debug", secretsOf(token), { write: (line) => lines.push(line) });
+  const log = createLog("debug", {
+    secrets: secretsOf(token),
+    out: { write: (line) => lines.push(line) },
+  });
   const cause = new Error(`request to https://api.telegram.org/bot${token}/getMe failed`);
   log.error({ err: new Error("no", { cause }), url: `/bot${encodeURIComponent(token)}/x` }, `of ${token}`);
   log.warn(

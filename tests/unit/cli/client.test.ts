@@ -14,7 +14,7 @@ async function connectTo(
 ) {
   let count = 0;
   server = await localServer((_url, response, request) => handle(request, response, ++count));
-  return connector({ url: server.url, retryAfterMs: 0, ...options });
+  return connector({ url: server.url, retryAfterMs: 0, timeoutMs: 60_000, ...options });
 }
 
 const listing = JSON.stringify({ conversations: [{ id: "1", message_count: 2, of_tomorrow: true }] });
@@ -27,7 +27,7 @@ test("sends the contract's JSON with the key, below the URL's path", async () =>
     seen.push([method, url, headers["content-type"], headers.authorization, await text(request)]);
     response.end(listing);
   });
-  const below = connector({ url: `${server.url}/parley/`, apiKey: "k1" });
+  const below = connector({ url: `${server.url}/parley/`, apiKey: "k1", timeoutMs: 60_000 });
   const { conversations } = await below().chat.ListConversations({ pageSize: 7, pageToken: "t" });
   expect(conversations).toEqual([expect.objectContaining({ id: "1", messageCount: 2, title: "" })]);
   await connect().chat.ListConversations(page);
@@ -104,7 +104,11 @@ describe("an error", () => {
 
   test("of a server without TLS that is asked with https says so", async () => {
     await connectTo(() => undefined);
-    const connect = connector({ url: server.url.replace("http:", "https:"), retryAfterMs: 0 });
+    const connect = connector({
+      url: server.url.replace("http:", "https:"),
+      retryAfterMs: 0,
+      timeoutMs: 60_000,
+    });
     await expect(connect().chat.ListConversations(page)).rejects.toMatchObject({
       code: "unavailable",
       msg: expect.stringMatching(/does not speak TLS\. Set --url .* http:\/\/$/),
@@ -129,7 +133,7 @@ describe("an error", () => {
   test("of a machine that does not exist names it", async () => {
     const connect = await connectTo(() => undefined);
     await connect; // The server is only here to be closed.
-    const nowhere = connector({ url: "http://parley.invalid", retryAfterMs: 0 });
+    const nowhere = connector({ url: "http://parley.invalid", retryAfterMs: 0, timeoutMs: 60_000 });
     await expect(nowhere().chat.ListConversations(page)).rejects.toMatchObject({
       code: "unavailable",
       msg: expect.stringContaining("parley.invalid"),

@@ -44,3 +44,12 @@ test.each([
 ])("lies where %j says", (env, expected) => {
   expect(historyPath(env)).toBe(expected);
 });
+
+test("does without a home", () => {
+  const path = historyPath({}, () => {
+    throw new Error("uv_os_homedir returned ENOENT");
+  });
+  const history = new History(path);
+  history.add("Hello");
+  expect(history.load()).toEqual([]);
+});

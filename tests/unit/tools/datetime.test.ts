@@ -30,7 +30,7 @@ describe("get_datetime", () => {
   });
 
   test.each([
-    ["Madrid", /no time zone 'Madrid'.*IANA name such as 'Europe\/Madrid'; did you mean 'Europe\/Madrid'\?/],
+    ["Madrid", /no time zone 'Madrid'.*IANA name such as 'Europe\/Madrid'; did you mean 'Europe\/Madrid'\?$/],
     ["Europe/Madird", /did you mean 'Europe\/Madrid'/],
     ["New York", /did you mean 'America\/New_York'/],
     ["GMT+2", /IANA name such as 'Europe\/Madrid'/],

@@ -190,7 +190,9 @@ describe("the operator's calendar", () => {
   }
 
   function toolFor(place?: HolidayPlace) {
-    return holidaysTool({ source: sourceCalled("any place"), feed: sourceCalled("feed"), place });
+    const { isSame } = dateHolidays();
+    const source = { ...sourceCalled("any place"), isSame };
+    return holidaysTool({ source, feed: sourceCalled("feed"), place });
   }
 
   test.each<[unknown, string]>([
@@ -199,6 +201,9 @@ describe("the operator's calendar", () => {
     [{ country: "Spain" }, "feed"],
     [{ country: "Spain", region: "ct" }, "feed"],
     [{ region: "CT" }, "feed"],
+    [{ country: "Spain", region: "Catalonia" }, "feed"],
+    [{ region: "Cataluña" }, "feed"],
+    [{ region: "Atlantis" }, "any place"],
     [{ country: "France" }, "any place"],
     [{ country: "ES", region: "Madrid" }, "any place"],
     [{ region: "MD" }, "any place"],

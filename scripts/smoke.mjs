@@ -2,23 +2,16 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const QUESTION = "Which holidays are next in Barcelona?";
 
 const dataDir = mkdtempSync(join(tmpdir(), "parley-smoke-"));
-const server = spawn(process.execPath, ["dist/main.js"], {
-  env: {
-    ...process.env,
-    PORT: "0",
-    HOST: "127.0.0.1",
-    DATA_DIR: dataDir,
-    API_KEYS: "",
-    API_KEY_LIMITS: "",
-    OPENAI_API_KEY: "",
-    OPENAI_BASE_URL: "",
-  },
+const server = spawn(process.execPath, [resolve("dist/main.js")], {
+  // Where no .env is, and without this environment's settings: a server of its own, away from the user's stores.
+  cwd: dataDir,
+  env: { PORT: "0", DATA_DIR: dataDir },
   stdio: ["ignore", "pipe", "inherit"],
 });
 const timeout = setTimeout(() => server.kill("SIGKILL"), 60_000);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Cache } from "../../src/core/cache.ts";
-import { eventually } from "../support/redis.ts";
+import { eventually } from "../support/eventually.ts";
 
 export interface CacheUnderTest {
   cache: Cache;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { RateLimit, RateLimiter } from "../../src/core/rate-limiter.ts";
-import { eventually } from "../support/redis.ts";
+import { eventually } from "../support/eventually.ts";
 
 export interface RateLimitersUnderTest {
   /** Limiters made by it share their counts as those of several processes do, if they do. */

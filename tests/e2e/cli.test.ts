@@ -1,7 +1,7 @@
-import { type AddressInfo, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { Aimock, type ChatRequest } from "../support/aimock.ts";
 import { type CliOptions, runCli, runCliUnread, SCRIPT, TerminalCli } from "../support/cli.ts";
+import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { describeWith } from "../support/system-program.ts";
 
@@ -31,11 +31,7 @@ afterAll(async () => {
 
 /** Where no server listens. */
 async function unusedUrl(): Promise<string> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as AddressInfo;
-  await new Promise((resolve) => listener.close(resolve));
-  return `http://127.0.0.1:${port}`;
+  return `http://127.0.0.1:${await freePort()}`;
 }
 
 async function startConversation(message = "Hello"): Promise<string> {

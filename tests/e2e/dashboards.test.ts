@@ -3,9 +3,10 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Aimock } from "../support/aimock.ts";
 import { readDashboards, readRules } from "../support/deploy.ts";
+import { eventually } from "../support/eventually.ts";
+import { scrape } from "../support/metrics.ts";
 import { type Exposed, problemsOf, readExposition } from "../support/promql.ts";
 import { rawRequest } from "../support/raw-http.ts";
-import { eventually } from "../support/redis.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
 
@@ -50,14 +51,14 @@ beforeAll(async () => {
   // Looking at it, too, makes garbage, which is collected some time.
   let first = "";
   await eventually(async () => {
-    first = await metricsOf(server);
+    first = await scrape(server.url, KEY);
     return first.includes("nodejs_gc_duration_seconds_sum{");
   });
   await server.stop();
   server = await start({ OPENAI_MODEL: "a-model-without-a-price", WORKERS: "2" });
   model.script({ text: "Hello" });
   await say("Hi");
-  exposed = readExposition(`${first}\n${await metricsOf(server)}`, readRules().recorded);
+  exposed = readExposition(`${first}\n${await scrape(server.url, KEY)}`, readRules().recorded);
 });
 afterAll(async () => {
   await server.stop();
@@ -71,12 +72,6 @@ function say(message: string, more: object = {}) {
     { message, ...more },
     AUTHORIZED,
   );
-}
-
-async function metricsOf({ url }: RunningServer): Promise<string> {
-  const { status, body } = await rawRequest(url, { method: "GET", path: "/metrics", headers: AUTHORIZED });
-  expect(status).toBe(200);
-  return body;
 }
 
 /** All that is measured and can be brought about from outside. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Aimock } from "../support/aimock.ts";
-import { eventually } from "../support/redis.ts";
+import { eventually } from "../support/eventually.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
 

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "@jest/globals";
+import { eventually } from "../support/eventually.ts";
 import { rawRequest } from "../support/raw-http.ts";
-import { describeRedis, eventually, startRedis } from "../support/redis.ts";
+import { describeRedis, startRedis } from "../support/redis.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 
 const RPS = 10;

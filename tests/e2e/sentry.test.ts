@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "@jest/globals";
+import { eventually } from "../support/eventually.ts";
 import { rawRequest } from "../support/raw-http.ts";
-import { eventually } from "../support/redis.ts";
 import { startSentryReceiver } from "../support/sentry.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
@@ -16,7 +16,7 @@ let server: RunningServer;
 let sentry: Awaited<ReturnType<typeof startSentryReceiver>>;
 afterEach(async () => {
   await server?.stop();
-  sentry?.stop();
+  await sentry?.close();
 });
 
 /** A server with code of the test's in it, that reports to the receiver. */
@@ -140,7 +140,7 @@ test("a Sentry that is away, or refuses, is told of in the log, and stops nothin
   sentry.status = 403;
   await fail();
   await eventually(() => server.log.some((line) => line.includes("Sentry did not take a report")));
-  sentry.stop();
+  await sentry.close();
   await fail();
   await eventually(() => server.log.some((line) => line.includes("Sentry could not be reached")));
   expect(await fail()).toMatchObject({ status: 500 });

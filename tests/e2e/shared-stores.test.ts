@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { replyTo, startEchoModel } from "../support/echo-model.ts";
+import { eventually } from "../support/eventually.ts";
 import { describeMongo } from "../support/mongo.ts";
-import { describeRedis, eventually, type RedisProcess, startRedis } from "../support/redis.ts";
+import { describeRedis, type RedisProcess, startRedis } from "../support/redis.ts";
 import { built, NODE, type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
 

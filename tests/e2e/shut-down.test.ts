@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { gate } from "../support/answers.ts";
 import { replyTo, startEchoModel } from "../support/echo-model.ts";
+import { eventually } from "../support/eventually.ts";
 import { rawRequest, rpc } from "../support/raw-http.ts";
-import { eventually } from "../support/redis.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
 

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { TEXTS } from "../../bots/telegram/texts.ts";
-import { localServer } from "../fixtures/tools/local-server.ts";
+import { localServer } from "../support/local-server.ts";
 import { describeRedis, startRedis } from "../support/redis.ts";
 import { startSentryReceiver } from "../support/sentry.ts";
 import { type RunningProgram, type RunningServer, startProgram, startServer } from "../support/server.ts";
@@ -129,7 +129,7 @@ test("a fault that ends the bot is reported to Sentry, without a word of it", as
   });
   expect(await bot.kill("SIGUSR2")).toEqual({ code: 1, signal: null });
   await world.stop();
-  sentry.stop();
+  await sentry.close();
   expect(sentry.envelopes).toHaveLength(1);
   expect(sentry.envelopes[0]?.lines[2]).toMatchObject({
     level: "fatal",

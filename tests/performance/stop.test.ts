@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { gate } from "../support/answers.ts";
 import { replyTo, startEchoModel } from "../support/echo-model.ts";
+import { eventually } from "../support/eventually.ts";
 import { seededRandom } from "../support/random.ts";
-import { eventually } from "../support/redis.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { callJson } from "../support/twirp.ts";
 

@@ -1,8 +1,7 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChatRequest } from "./aimock.ts";
+import { localServer } from "./local-server.ts";
 import { chunk, writeRaw } from "./raw-sse.ts";
 
 /** What the model answers to a message, after having used a tool. */
@@ -16,7 +15,7 @@ export function replyTo(message: string): string {
  * milliseconds, or something to wait for.
  */
 export async function startEchoModel(pause: () => number | Promise<void>) {
-  const server = createServer(async (request, response) => {
+  const { url, close } = await localServer(async (_, response, request) => {
     const { messages }: ChatRequest = JSON.parse(await text(request));
     const pausing = pause();
     await (typeof pausing === "number" ? delay(pausing) : pausing);
@@ -33,12 +32,5 @@ export async function startEchoModel(pause: () => number | Promise<void>) {
         : [chunk({ content: isTitle ? "Talk" : replyTo(question) }), chunk({}, "stop")];
     writeRaw(response, { raw: events });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return { baseUrl: `${url}/v1`, close };
 }

@@ -1,7 +1,6 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { LongType, MessageType, type PartialFieldInfo, RepeatType, ScalarType } from "@protobuf-ts/runtime";
+import { localServer } from "./local-server.ts";
 
 /** A span as it was received, its ids in hexadecimal. */
 export interface ReceivedSpan {
@@ -41,7 +40,7 @@ export async function startOtlpReceiver(
 ): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const headers: NodeJS.Dict<string | string[]>[] = [];
-  const server = createServer(async (request, response) => {
+  const { url, close } = await localServer(async (_, response, request) => {
     const body = await buffer(request);
     const isExport =
       request.url === "/v1/traces" && request.headers["content-type"] === "application/x-protobuf";
@@ -52,16 +51,7 @@ export async function startOtlpReceiver(
     }
     response.writeHead(status, { "content-type": "application/x-protobuf" }).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans,
-    headers,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
+  return { url, spans, headers, close };
 }
 
 // The part of OTLP's messages that is looked at, by the field numbers of opentelemetry-proto 1:

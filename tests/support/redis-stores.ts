@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { RedisClient, type RedisServers } from "../../src/stores/redis/client.ts";
 import { SqliteSessionStore } from "../../src/stores/sqlite/session-store.ts";
 import { systemClock } from "../../src/system-clock.ts";
-import { eventually } from "./redis.ts";
+import { eventually } from "./eventually.ts";
 import { openSqlite } from "./sqlite.ts";
 import { TestLog } from "./test-log.ts";
 

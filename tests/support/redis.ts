@@ -1,14 +1,14 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll } from "@jest/globals";
 import type { RedisServers } from "../../src/stores/redis/client.ts";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { describeWith } from "./system-program.ts";
 
 /** One process of redis-server, without persistence. */
@@ -49,11 +49,6 @@ export function describeRedis(
       for (const redis of started) await redis.stop();
     });
   });
-}
-
-/** Waits until something is so that nothing tells of; the test's time-out ends it. */
-export async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await check())) await delay(10);
 }
 
 export async function startRedis(args: string[] = []): Promise<RedisUnderTest & { process: RedisProcess }> {
@@ -169,14 +164,4 @@ async function spawnUntil(isReady: RegExp, args: string[]): Promise<ChildProcess
 async function stopAll(folder: string, processes: readonly RedisProcess[]): Promise<void> {
   await Promise.all(processes.map((server) => server.kill()));
   await rm(folder, { recursive: true, force: true });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof address !== "object" || !address) throw new Error("A TCP server has no port");
-  return address.port;
 }

@@ -1,7 +1,5 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { localServer } from "./local-server.ts";
 
 /** What the receiver read: https://develop.sentry.dev/sdk/data-model/envelopes/ */
 export interface ReceivedEnvelope {
@@ -15,7 +13,7 @@ export interface ReceivedEnvelope {
 /** A server that takes envelopes as Sentry does, and keeps them. */
 export async function startSentryReceiver(answer: () => Promise<void> | void = () => undefined) {
   const envelopes: ReceivedEnvelope[] = [];
-  const server = createServer(async (request, response) => {
+  const { url, close } = await localServer(async (_, response, request) => {
     const raw = await text(request);
     const lines = raw.trimEnd().split("\n");
     envelopes.push({
@@ -26,18 +24,13 @@ export async function startSentryReceiver(answer: () => Promise<void> | void = (
     });
     await answer();
     response.writeHead(receiver.status).end("{}");
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  });
   const receiver = {
     /** What it answers with from now on. */
     status: 200,
-    dsn: `http://publickey@127.0.0.1:${port}/42`,
+    dsn: `${url.replace("//", "//publickey@")}/42`,
     envelopes,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
+    close,
   };
   return receiver;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, createServer as createListener } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { type RunningBot, startBot } from "../../bots/telegram/bot.ts";
 import { createLog, secretsOf } from "../../bots/telegram/log.ts";
 import { readConfig } from "../../src/config.ts";
 import { brokenRule } from "./bot-api-rules.ts";
+import { freePort } from "./free-port.ts";
 import { type RunningProgram, startProgram } from "./server.ts";
 
 export const TOKEN = "1234567:AAsecret_half-of-the-token";
@@ -257,13 +258,4 @@ export async function startTestBot(
   const bot = await startBot(config, TOKEN, { log, pace: { firstMs: 1, maxMs: 50 } });
   const { monitorUrl, webhookUrl } = bot;
   return { monitorUrl, webhookUrl, log: () => lines.join(""), stop: () => bot.stop(10_000) };
-}
-
-async function freePort(): Promise<number> {
-  const listener = createListener().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, "close");
-  return port;
 }

@@ -1,10 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect } from "@jest/globals";
 import type { ChatRequest } from "../../support/aimock.ts";
+import { eventually } from "../../support/eventually.ts";
+import { localServer } from "../../support/local-server.ts";
 import { chunk, writeRaw } from "../../support/raw-sse.ts";
-import { eventually } from "../../support/redis.ts";
 import type { RunningServer } from "../../support/server.ts";
 import { TCP_FAULTS, type TcpFault } from "../../support/tcp-proxy.ts";
 import { callJson } from "../../support/twirp.ts";
@@ -23,13 +23,12 @@ export type UpstreamServer = Awaited<ReturnType<typeof upstream>>;
 export async function upstream(handle: Handler) {
   let fault: Handler | undefined;
   let met = 0;
-  const server = createServer(async (request, response) => {
+  const { url, close } = await localServer(async (_, response, request) => {
     if (fault) met++;
     await (fault ?? handle)(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    port: (server.address() as AddressInfo).port,
+    port: Number(new URL(url).port),
     /** Requests that met the present fault. */
     get met() {
       return met;
@@ -46,10 +45,7 @@ export async function upstream(handle: Handler) {
         return next(request, response);
       };
     },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close,
   };
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { webhookSecret } from "../../../bots/telegram/webhook.ts";
 import { startTestApp } from "../../support/app.ts";
 import { replyTo, startEchoModel } from "../../support/echo-model.ts";
-import { eventually } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
 import { startTestBot, TelegramWorld, type TestBot, TOKEN } from "../../support/telegram.ts";
 
 const SECRET = webhookSecret(TOKEN);

@@ -3,7 +3,7 @@ import type { Chat, Message, Update, User } from "grammy/types";
 import { TEXTS } from "../../../bots/telegram/texts.ts";
 import { startTestApp } from "../../support/app.ts";
 import { replyTo, startEchoModel } from "../../support/echo-model.ts";
-import { eventually } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
 import { startTestBot, TelegramWorld, type TestBot } from "../../support/telegram.ts";
 import { callJson } from "../../support/twirp.ts";
 

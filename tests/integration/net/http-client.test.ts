@@ -12,8 +12,8 @@ import {
   RequestRefusedError,
   ResponseTooLargeError,
 } from "../../../src/net/http-client.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { startListener } from "../../support/connections.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 import { localOutbound } from "../../support/outbound.ts";
 import { runScript } from "../migrations/processes.ts";
 

@@ -4,9 +4,9 @@ import { AppError } from "../../../src/core/errors.ts";
 import { createOpenAIModel } from "../../../src/providers/openai/index.ts";
 import { icalFeed } from "../../../src/tools/calendar/index.ts";
 import { openMeteo, weatherApi } from "../../../src/tools/weather/index.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { attemptsDuring, type Listener, startListener } from "../../support/connections.ts";
 import { type DnsServer, startDnsServer } from "../../support/dns-server.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 import { outboundAllowing, type TestOutbound } from "../../support/outbound.ts";
 
 /** An address of this machine that is allowed, so that something can be asked at all. */

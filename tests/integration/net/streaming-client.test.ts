@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { guardedAgent } from "../../../src/net/guarded-agent.ts";
 import { RequestRefusedError, ResponseTooLargeError } from "../../../src/net/http-client.ts";
 import { streamingClientOver } from "../../../src/net/streaming-client.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 
 const agent = guardedAgent({ rules: [() => true] });
 const patience = { headersMs: 10_000, bodyMs: 10_000 };

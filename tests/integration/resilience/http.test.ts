@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { deadline } from "../../../src/core/deadline.ts";
 import { classifyHttpError, resilientHttp } from "../../../src/resilience/resilient-http.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { settle, until } from "../../support/fake-clock.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 import { localOutbound } from "../../support/outbound.ts";
 import { testUpstream, WAITS } from "../../support/upstream.ts";
 

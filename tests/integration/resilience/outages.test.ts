@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { systemClock } from "../../../src/system-clock.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
 import { Aimock, type ChatRequest } from "../../support/aimock.ts";
 import { startTestApp } from "../../support/app.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 import { callJson } from "../../support/twirp.ts";
 
 const PARIS = "tests/fixtures/tools/open-meteo/geocoding-paris.json";

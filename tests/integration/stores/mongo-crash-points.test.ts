@@ -8,7 +8,7 @@ import {
   type TurnDocument,
 } from "../../../src/stores/mongo/documents.ts";
 import { describeMongo, openTestDatabase, type TestDatabase } from "../../support/mongo.ts";
-import { begin, completed, failed, newConversation, newTurn, T0 } from "./mongo-fixtures.ts";
+import { begin, completed, failed, newConversation, newTurn, T0 } from "./turns.ts";
 
 /** Each test makes by hand what a process leaves that dies between two of its writes. */
 await describeMongo("MongoConversationStore after a crash", (server) => {

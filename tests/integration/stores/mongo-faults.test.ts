@@ -12,7 +12,7 @@ import {
   type TestDatabase,
 } from "../../support/mongo.ts";
 import { skipOutsideCI } from "../../support/skip.ts";
-import { begin, completed, ids, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
+import { begin, completed, ids, newConversation, newTurn, step, T0 } from "./turns.ts";
 
 const UNAVAILABLE = expect.objectContaining({ code: "unavailable" });
 const TIMEOUT_MS = 500;

@@ -4,7 +4,7 @@ import type { NewTurn, RunningTurn, TurnRef } from "../../../src/core/chat/turn.
 import { MongoConversationStore } from "../../../src/stores/mongo/conversation-store.ts";
 import type { ConversationDocument } from "../../../src/stores/mongo/documents.ts";
 import { describeMongo, openTestDatabase, type TestDatabase } from "../../support/mongo.ts";
-import { begin, completed, failed, newCall, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
+import { begin, completed, failed, newCall, newConversation, newTurn, step, T0 } from "./turns.ts";
 
 /** A store begins turns without a look where it knows the conversation: here others were there meanwhile. */
 await describeMongo("MongoConversationStore in a conversation that it knows", (server) => {

@@ -4,8 +4,8 @@ import type { MongoDatabase } from "../../../src/stores/mongo/client.ts";
 import { MongoConversationStore } from "../../../src/stores/mongo/conversation-store.ts";
 import { MongoSessionStore } from "../../../src/stores/mongo/session-store.ts";
 import { describeMongo, openTestDatabase, type TestDatabase } from "../../support/mongo.ts";
-import { begin, completed, failed, ids, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
 import { MongoProxy } from "./mongo-proxy.ts";
+import { begin, completed, failed, ids, newConversation, newTurn, step, T0 } from "./turns.ts";
 
 await describeMongo("MongoDB's answers get lost", (server) => {
   let open: TestDatabase;

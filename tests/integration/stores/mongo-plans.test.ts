@@ -8,7 +8,7 @@ import { MongoConversationStore } from "../../../src/stores/mongo/conversation-s
 import { MongoSessionStore } from "../../../src/stores/mongo/session-store.ts";
 import { MongoUsageStore } from "../../../src/stores/mongo/usage-store.ts";
 import { describeMongo, openTestDatabase, type TestDatabase } from "../../support/mongo.ts";
-import { completed, failed, ids, newCall, newConversation, newTurn, step, T0 } from "./mongo-fixtures.ts";
+import { completed, failed, ids, newCall, newConversation, newTurn, step, T0 } from "./turns.ts";
 
 const lease: Lease = { holder: "next", expiresAt: T0 + 20_000 };
 

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { newConversationDocument, newTurnDocument } from "../../../src/stores/mongo/documents.ts";
 import { describeMongo, openTestDatabase } from "../../support/mongo.ts";
-import { newConversation, newTurn } from "./mongo-fixtures.ts";
+import { newConversation, newTurn } from "./turns.ts";
 
 await describeMongo("MongoDB's schema", (server) => {
   test("refuses documents of another shape, as a bug and not as a store that is down", async () => {

@@ -3,7 +3,8 @@ import { RedisCache } from "../../../src/stores/redis/cache.ts";
 import { RedisClient, type RedisServers, redisKey } from "../../../src/stores/redis/client.ts";
 import { RedisSessionStore } from "../../../src/stores/redis/session-store.ts";
 import { systemClock } from "../../../src/system-clock.ts";
-import { describeRedis, eventually, type RedisUnderTest, startRedis } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
+import { describeRedis, type RedisUnderTest, startRedis } from "../../support/redis.ts";
 import { openTruth } from "../../support/redis-stores.ts";
 import { TestLog } from "../../support/test-log.ts";
 

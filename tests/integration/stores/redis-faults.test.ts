@@ -3,9 +3,9 @@ import { randomIds } from "../../../src/core/ids.ts";
 import { RedisCache } from "../../../src/stores/redis/cache.ts";
 import type { RedisClient } from "../../../src/stores/redis/client.ts";
 import { RedisSessionStore } from "../../../src/stores/redis/session-store.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   describeRedis,
-  eventually,
   type RedisProcess,
   type RedisUnderTest,
   startRedis,

@@ -3,7 +3,8 @@ import type { RateLimiter } from "../../../src/core/rate-limiter.ts";
 import { MemoryRateLimiter } from "../../../src/stores/memory/rate-limiter.ts";
 import type { RedisClient } from "../../../src/stores/redis/client.ts";
 import { RedisRateLimiter } from "../../../src/stores/redis/rate-limiter.ts";
-import { describeRedis, eventually, type RedisProcess, startRedis } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
+import { describeRedis, type RedisProcess, startRedis } from "../../support/redis.ts";
 import { connectRedis } from "../../support/redis-stores.ts";
 
 const LIMIT = { rps: 10, burst: 20 };

@@ -4,7 +4,8 @@ import { AppError } from "../../../src/core/errors.ts";
 import { randomIds } from "../../../src/core/ids.ts";
 import type { RedisClient } from "../../../src/stores/redis/client.ts";
 import { RedisSessionStore } from "../../../src/stores/redis/session-store.ts";
-import { describeRedis, eventually, type RedisProcess, startRedis } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
+import { describeRedis, type RedisProcess, startRedis } from "../../support/redis.ts";
 import { connectRedis, openTruth } from "../../support/redis-stores.ts";
 
 const T0 = Date.parse("2026-11-21T09:00:00Z");

@@ -7,7 +7,7 @@ import { MigrationRunner } from "../../../src/migrations/runner.ts";
 import { SqliteConversationStore } from "../../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
-import { begin, ids, T0 } from "./mongo-fixtures.ts";
+import { begin, ids, T0 } from "./turns.ts";
 
 const PAGE = 4_096;
 

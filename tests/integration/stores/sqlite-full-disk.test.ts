@@ -10,7 +10,7 @@ import { SqliteConversationStore } from "../../../src/stores/sqlite/conversation
 import { findDamage, SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
 import { describeSmallDisk } from "../../support/small-disk.ts";
-import { begin, ids, T0 } from "./mongo-fixtures.ts";
+import { begin, ids, T0 } from "./turns.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parley-full-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
-import { eventually } from "../../support/redis.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let folder: string;
 let path: string;

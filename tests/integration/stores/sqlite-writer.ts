@@ -3,7 +3,7 @@ import { MigrationRunner } from "../../../src/migrations/runner.ts";
 import { SqliteConversationStore } from "../../../src/stores/sqlite/conversation-store.ts";
 import { SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "../../../src/stores/sqlite/migrate.ts";
-import { newConversation, newTurn } from "./mongo-fixtures.ts";
+import { newConversation, newTurn } from "./turns.ts";
 
 // A process of its own that writes turns to a file which others write to at the same time.
 

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { ToolError } from "../../../src/core/assistant/tool.ts";
 
 import { dateHolidays, holidaysTool, icalFeed } from "../../../src/tools/calendar/index.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
-import { runTool } from "../../fixtures/tools/run-tool.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 import { localOutbound } from "../../support/outbound.ts";
+import { runTool } from "../../support/run-tool.ts";
 
 const { http } = localOutbound();
 

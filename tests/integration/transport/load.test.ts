@@ -5,9 +5,9 @@ import type { HttpServer, HttpServerOptions } from "../../../src/transport/http-
 import { EventLoopMonitor } from "../../../src/transport/incoming/event-loop.ts";
 import { gate } from "../../support/answers.ts";
 import { startTestApp } from "../../support/app.ts";
+import { eventually } from "../../support/eventually.ts";
 import { openHttpServer } from "../../support/http-server.ts";
 import { rawRequest, rpc } from "../../support/raw-http.ts";
-import { eventually } from "../../support/redis.ts";
 import { hangs, ScriptedModel, says } from "../../support/scripted-model.ts";
 
 describe("turns", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { TwirpError, type TwirpErrorCode } from "twirp-ts";
 import { Conversations, type Origin } from "../../../bots/common/conversations.ts";
 import { connectTo, type ServerError, toServerError } from "../../../bots/common/server.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 
 test.each([
   ["unavailable", {}, "away"],

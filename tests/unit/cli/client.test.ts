@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type ConnectOptions, connector } from "../../../src/cli/client.ts";
 import { describeError } from "../../../src/cli/errors.ts";
-import { type LocalServer, localServer } from "../../fixtures/tools/local-server.ts";
+import { type LocalServer, localServer } from "../../support/local-server.ts";
 
 let server: LocalServer;
 afterEach(() => server.close());

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { z } from "zod";
 import { ToolError } from "../../../src/core/assistant/tool.ts";
 import { dateMathTool, datetimeTool } from "../../../src/tools/datetime/index.ts";
-import { complaints, runTool } from "../../fixtures/tools/run-tool.ts";
+import { complaints, runTool } from "../../support/run-tool.ts";
 
 const getDatetime = datetimeTool();
 const dateMath = dateMathTool();

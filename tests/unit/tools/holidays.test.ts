@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ToolError } from "../../../src/core/assistant/tool.ts";
 import type { HolidayQuery, HolidaySource } from "../../../src/tools/calendar/holiday-source.ts";
 import { dateHolidays, type HolidayPlace, holidaysTool } from "../../../src/tools/calendar/index.ts";
-import { complaints, runTool } from "../../fixtures/tools/run-tool.ts";
+import { complaints, runTool } from "../../support/run-tool.ts";
 
 const tool = holidaysTool({ source: dateHolidays(), place: { country: "ES", region: "CT" } });
 

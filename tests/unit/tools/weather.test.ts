@@ -4,7 +4,7 @@ import { choosePlace, splitLocation } from "../../../src/tools/weather/place-mat
 import { weatherTool } from "../../../src/tools/weather/tool.ts";
 import type { UnitSystem, WeatherSource } from "../../../src/tools/weather/weather-source.ts";
 import { conditionOf } from "../../../src/tools/weather/wmo-codes.ts";
-import { complaints, runTool } from "../../fixtures/tools/run-tool.ts";
+import { complaints, runTool } from "../../support/run-tool.ts";
 
 function recordingSource() {
   const asked: { days: number; units: UnitSystem }[] = [];

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { type FieldInfo, type IMessageType, MessageType, ScalarType } from "@protobuf-ts/runtime";
 import fc from "fast-check";
-import * as chat from "../../src/gen/acai/chat/chat";
-import { Timestamp } from "../../src/gen/google/protobuf/timestamp";
-import { type Codec, codecFor } from "../../src/transport/twirp/codec.ts";
+import * as chat from "../../../src/gen/acai/chat/chat";
+import { Timestamp } from "../../../src/gen/google/protobuf/timestamp";
+import { type Codec, codecFor } from "../../../src/transport/twirp/codec.ts";
 
 type AnyMessageType = IMessageType<object>;
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { AppError, invalidArgument, storeUnavailable, toAppError } from "../../src/core/errors.ts";
-import { startProblem } from "../../src/start-problem.ts";
+import { AppError, invalidArgument, toAppError } from "../../../src/core/errors.ts";
 
 describe("AppError", () => {
   test("codes for passing states are retryable by default, and an option overrides it", () => {
@@ -22,13 +21,6 @@ describe("AppError", () => {
       publicMessage: "message must not be blank",
       meta: { argument: "message" },
     });
-  });
-
-  test("whoever starts a program in vain is told what is wrong with the store", () => {
-    expect(startProblem(storeUnavailable(new Error("connect ECONNREFUSED")))).toBe(
-      "The store can't be used: connect ECONNREFUSED. A MongoDB must run where MONGO_URI says; the embedded database needs room in DATA_DIR, and no other program that keeps it locked.",
-    );
-    expect(startProblem(new Error("Set PORT to another port"))).toBe("Set PORT to another port");
   });
 
   test("an unknown error keeps its text to itself", () => {

@@ -38,7 +38,7 @@ $(BUILT): $(SOURCES) $(GENERATED) tsconfig.json
 ##@ Run
 .PHONY: run
 run: $(BUILT) ## Install, build and start the server on http://127.0.0.1:8080; Ctrl-C stops it
-	@exec node dist/main.js
+	@exec bin/parley-server
 
 .PHONY: bot
 bot: $(BUILT) ## Start the Telegram bot, for the server at API_URL; needs TELEGRAM_BOT_TOKEN

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 const QUESTION = "Which holidays are next in Barcelona?";
 
 const dataDir = mkdtempSync(join(tmpdir(), "parley-smoke-"));
-const server = spawn(process.execPath, [resolve("dist/main.js")], {
+const server = spawn(resolve("bin", "parley-server"), {
   // Where no .env is, and without this environment's settings: a server of its own, away from the user's stores.
   cwd: dataDir,
   env: { PORT: "0", DATA_DIR: dataDir },

@@ -1,9 +1,11 @@
 import { mkdtempSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Bench } from "../harness/bench.ts";
-import { NODE, type ServerSpec } from "../harness/server.ts";
+import type { ServerSpec } from "../harness/server.ts";
 import { PARLEY } from "../report/names.ts";
 import { MODEL } from "../servers/wire.ts";
+
+const LAUNCHER = resolve(import.meta.dirname, "../../bin/parley-server");
 
 export interface ParleyOptions {
   /** Default: Parley. */
@@ -29,7 +31,7 @@ export function parley(bench: Bench, options: ParleyOptions = {}): ParleySpec {
   const folder = mkdtempSync(join(bench.folder, "parley-"));
   return {
     name,
-    command: () => [NODE, ...flags, resolve(dist, "main.js")],
+    command: () => [LAUNCHER, ...flags, resolve(dist, "main.js")],
     // There is no .env file here.
     cwd: folder,
     env: {

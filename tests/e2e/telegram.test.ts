@@ -5,7 +5,14 @@ import { TEXTS } from "../../bots/telegram/texts.ts";
 import { localServer } from "../support/local-server.ts";
 import { describeRedis, startRedis } from "../support/redis.ts";
 import { startSentryReceiver } from "../support/sentry.ts";
-import { type RunningProgram, type RunningServer, startProgram, startServer } from "../support/server.ts";
+import {
+  built,
+  NODE,
+  type RunningProgram,
+  type RunningServer,
+  startProgram,
+  startServer,
+} from "../support/server.ts";
 import { startBotProcess, TelegramWorld, TOKEN } from "../support/telegram.ts";
 
 const ANN = 4001;
@@ -79,7 +86,7 @@ describeRedis("the Telegram bot, Parley with the demo model and Redis", (start) 
 describe("the token is in no line of the log", () => {
   const halves = [TOKEN, TOKEN.slice(TOKEN.indexOf(":") + 1)];
   const run = (isReady: RegExp, env: Record<string, string>) =>
-    startProgram("telegram.js", isReady, {
+    startProgram([NODE, built("telegram.js")], isReady, {
       cwd: tmpdir(),
       env: {
         TELEGRAM_BOT_TOKEN: TOKEN,
@@ -114,7 +121,7 @@ describe("the token is in no line of the log", () => {
 });
 
 test("without a token the bot says where to get one", async () => {
-  const start = startProgram("telegram.js", /(is ready)/, { cwd: tmpdir(), env: {} });
+  const start = startProgram([NODE, built("telegram.js")], /(is ready)/, { cwd: tmpdir(), env: {} });
   await expect(start).rejects.toThrow("TELEGRAM_BOT_TOKEN is not set. @BotFather on Telegram gives you one");
 });
 

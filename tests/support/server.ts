@@ -8,6 +8,8 @@ import { createInterface } from "node:readline";
 
 /** The Node.js that the project brings along. */
 export const NODE = resolve("node_modules/.bin/node");
+/** What starts the built server, as `make run` does. */
+const SERVER = resolve("bin/parley-server");
 
 /** A built program in a process of its own. */
 export interface RunningProgram {
@@ -29,7 +31,7 @@ export interface RunningServer extends Pick<RunningProgram, "pid" | "log" | "kil
 }
 
 /**
- * Starts the built server (dist/main.js) in a process of its own, on a free port, and waits until it
+ * Starts the built server in a process of its own, on a free port, and waits until it
  * is ready. It sees no variable of this process but PATH, and no .env file; without network its
  * weather tool fails at once.
  */
@@ -37,7 +39,7 @@ export async function startServer(
   options: { env?: Readonly<Record<string, string>>; dataDir?: string } = {},
 ): Promise<RunningServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "parley-server-")));
-  const { ready, pid, log, kill } = await startProgram("main.js", /Parley is ready at (http:[^\s"]+)/, {
+  const { ready, pid, log, kill } = await startProgram([SERVER], /Parley is ready at (http:[^\s"]+)/, {
     cwd: dataDir,
     env: {
       HOST: "127.0.0.1",
@@ -66,13 +68,14 @@ export async function startServer(
   };
 }
 
-/** Starts a built program, and waits until a line of its log matches. It sees PATH and `env` alone. */
+/** Starts a program, and waits until a line of its log matches. It sees PATH and `env` alone. */
 export async function startProgram(
-  file: string,
+  command: readonly string[],
   isReady: RegExp,
   { cwd, env }: { cwd: string; env: Readonly<Record<string, string>> },
 ): Promise<RunningProgram> {
-  const child = spawn(NODE, [built(file)], {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -87,7 +90,7 @@ export async function startProgram(
     };
     createInterface({ input: child.stdout }).on("line", read);
     createInterface({ input: child.stderr }).on("line", read);
-    ended.then(() => reject(new Error(`${file} did not start:\n${log.join("\n")}`)), reject);
+    ended.then(() => reject(new Error(`${command.at(-1)} did not start:\n${log.join("\n")}`)), reject);
   });
   let killed = false;
   return {
@@ -98,7 +101,7 @@ export async function startProgram(
       const alive = child.kill(name);
       const [code, signal] = await ended;
       if (!alive && !killed) {
-        throw new Error(`${file} ended by itself (${code ?? signal}):\n${log.join("\n")}`);
+        throw new Error(`${command.at(-1)} ended by itself (${code ?? signal}):\n${log.join("\n")}`);
       }
       killed = true;
       return { code, signal };

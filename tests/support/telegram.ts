@@ -11,7 +11,7 @@ import { createLog, secretsOf } from "../../bots/telegram/log.ts";
 import { readConfig } from "../../src/config.ts";
 import { brokenRule } from "./bot-api-rules.ts";
 import { freePort } from "./free-port.ts";
-import { type RunningProgram, startProgram } from "./server.ts";
+import { built, NODE, type RunningProgram, startProgram } from "./server.ts";
 
 export const TOKEN = "1234567:AAsecret_half-of-the-token";
 
@@ -219,7 +219,7 @@ export function startBotProcess(
   serverUrl: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningProgram> {
-  return startProgram("telegram.js", /is ready.*(http:\S+)\/metrics/, {
+  return startProgram([NODE, built("telegram.js")], /is ready.*(http:\S+)\/metrics/, {
     cwd: tmpdir(),
     env: {
       TELEGRAM_BOT_TOKEN: TOKEN,

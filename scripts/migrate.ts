@@ -11,7 +11,8 @@ import { MigrationRunner, type RunOptions } from "../src/migrations/runner.ts";
 import { startProblem } from "../src/start-problem.ts";
 import { MongoDatabase } from "../src/stores/mongo/client.ts";
 import { MongoMigrationTarget } from "../src/stores/mongo/migrate.ts";
-import { findDamage, SqliteDatabase } from "../src/stores/sqlite/database.ts";
+import { findDamage } from "../src/stores/sqlite/damage.ts";
+import { SqliteDatabase } from "../src/stores/sqlite/database.ts";
 import { SqliteMigrationTarget } from "../src/stores/sqlite/migrate.ts";
 
 /** How long one change may take on MongoDB, in milliseconds: an index of a large collection takes its time. */

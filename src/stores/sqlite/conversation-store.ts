@@ -13,7 +13,7 @@ import type {
 import type { Lease, NewTurn, RunningTurn, Turn, TurnRef, TurnState } from "../../core/chat/turn.ts";
 import type { Id } from "../../core/ids.ts";
 import type { ModelCall } from "../../core/ledger/model-call.ts";
-import { type AtEnd, isUniqueViolation, type Sql, type SqliteDatabase } from "./database.ts";
+import type { AtEnd, Sql, SqliteDatabase } from "./database.ts";
 import { callLines, notSummedUp, SUMMED_UP_LINE, sumUp, type TurnLog } from "./ledger.ts";
 import {
   type ConversationRow,
@@ -23,36 +23,53 @@ import {
   toRunningTurn,
   toTurn,
 } from "./rows.ts";
+import { isUniqueViolation } from "./sqlite-errors.ts";
 
 const SELECT_TURN = `
   SELECT turns.*, conversations.id AS conversation_id
   FROM turns JOIN conversations ON conversations.rowid = turns.conversation`;
-const THIS_TURN =
-  "conversation = (SELECT rowid FROM conversations WHERE id = :conversationId) AND seq = :seq";
-const HELD_BY = "state = 'running' AND lease_holder = :holder";
-const PUT_STEP = "steps = json_set(steps, '$[' || CAST(:index AS INTEGER) || ']', json(:step))";
-const NO_GAP = "json_array_length(steps) >= :index";
 
-// What each turn runs is put together here, once: statements are found by their text, and a text that is
-// put together anew has to be looked at letter by letter.
+// Values are numbered, since names are looked up one by one each time; of a turn's address they are the first
+// two. What each turn runs has no RETURNING where that can be helped: SQLite makes a table for it. And it is
+// put together here, once: statements are found by their text, and a text that is put together anew has to be
+// looked at letter by letter.
 
+const THIS_TURN = "conversation = (SELECT rowid FROM conversations WHERE id = ?1) AND seq = ?2";
+const HELD_BY_3 = "state = 'running' AND lease_holder = ?3";
+/** Puts step ?5, if there is one, at index ?4. A new one goes behind the others as text, which ends in "}]". */
+const PUT_STEP_5_AT_4 = `
+  steps = CASE
+    WHEN ?5 IS NULL THEN steps
+    WHEN json_array_length(steps) > ?4 THEN json_set(steps, '$[' || CAST(?4 AS INTEGER) || ']', json(?5))
+    WHEN ?4 = 0 THEN '[' || ?5 || ']'
+    ELSE rtrim(steps, ']') || ',' || ?5 || ']'
+  END`;
+const NO_GAP_BEFORE_4 = "json_array_length(steps) >= ifnull(?4, 0)";
+const INSERT_TURN = `
+  INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
+    request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'running', ?10, ?11, ?12, ?12)`;
+const COUNT_TURN =
+  "UPDATE conversations SET turn_count = ?, message_count = ?, updated_at = ? WHERE rowid = ?";
 const SAVE_STEP = `
-  UPDATE turns SET ${PUT_STEP}, calls = calls || :calls, updated_at = :now
-  WHERE ${THIS_TURN} AND ${HELD_BY} AND ${NO_GAP}`;
+  UPDATE turns SET ${PUT_STEP_5_AT_4}, calls = calls || ?6, updated_at = ?7
+  WHERE ${THIS_TURN} AND ${HELD_BY_3} AND ${NO_GAP_BEFORE_4}`;
 const TURN_LOG = "turns.id, owner, request, calls";
-const endTurn = (withStep: boolean) => `
-  UPDATE turns SET ${withStep ? `${PUT_STEP},` : ""} state = :state, outcome = :outcome, lease_holder = NULL,
-    lease_expires_at = NULL, calls = calls || :calls, updated_at = :now
-  WHERE ${THIS_TURN} AND ${HELD_BY} ${withStep ? `AND ${NO_GAP}` : ""} RETURNING ${TURN_LOG}`;
-const END_TURN = endTurn(false);
-const END_TURN_WITH_STEP = endTurn(true);
+const FIND_HELD_TURN = `
+  SELECT turns.rowid, conversation, ${TURN_LOG} FROM turns WHERE ${THIS_TURN} AND ${HELD_BY_3}`;
+const END_TURN = `
+  UPDATE turns SET ${PUT_STEP_5_AT_4}, state = ?2, outcome = ?3, lease_holder = NULL,
+    lease_expires_at = NULL, calls = ?6, updated_at = ?7
+  WHERE rowid = ?1 AND ${NO_GAP_BEFORE_4}`;
 const COUNT_REPLY = `
-  UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?) WHERE id = ?`;
-const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = :owner AND idempotency_key = :idempotencyKey`;
+  UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?) WHERE rowid = ?`;
+const RENEW_LEASE = `UPDATE turns SET lease_expires_at = ?4 WHERE ${THIS_TURN} AND ${HELD_BY_3}`;
+const FIND_TURN = `${SELECT_TURN} WHERE ${THIS_TURN}`;
+const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = ? AND idempotency_key = ?`;
 const LIST_TURNS = `
   ${SELECT_TURN} WHERE conversations.id = ? AND seq BETWEEN ? AND ? ORDER BY turns.conversation, seq`;
 const TAKE_CALLS_DOWN = `
-  UPDATE turns SET calls = calls || :calls || iif(state = 'running', '', '${SUMMED_UP_LINE}')
+  UPDATE turns SET calls = calls || ?3 || iif(state = 'running', '', '${SUMMED_UP_LINE}')
   WHERE ${THIS_TURN} RETURNING state, ${TURN_LOG}`;
 
 /** Conversations in the embedded database. A turn is one row; its steps are a JSON array in it. */
@@ -63,17 +80,18 @@ export class SqliteConversationStore implements ConversationStore {
     this.#database = database;
   }
 
-  beginTurn(
+  async beginTurn(
     turn: NewTurn,
     ifMissing?: NewConversation,
     calls: readonly ModelCall[] = [],
   ): Promise<BeginOutcome> {
-    return this.#database.write((sql): BeginOutcome => {
-      const made = ifMissing && sql(FIND_TURN_BY_KEY).get(keyOf(turn));
+    const outcome = await this.#database.write((sql): BeginOutcome | undefined => {
+      const made = ifMissing && sql(FIND_TURN_BY_KEY).get(...keyOf(turn));
       if (made) return { type: "duplicate", turn: toTurn(made as unknown as TurnRow) };
       if (ifMissing) insertConversation(sql, ifMissing);
       const conversation = conversationRow(sql, turn.owner, turn.conversationId);
-      if (!conversation) throw conversationNotFound();
+      // Not thrown within: a write that fails has those that share its transaction made again.
+      if (!conversation) return undefined;
       try {
         return insertTurn(sql, conversation, turn, calls);
       } catch (error) {
@@ -82,6 +100,8 @@ export class SqliteConversationStore implements ConversationStore {
         throw error;
       }
     });
+    if (!outcome) throw conversationNotFound();
+    return outcome;
   }
 
   saveStep(
@@ -92,14 +112,8 @@ export class SqliteConversationStore implements ConversationStore {
     now: number,
     calls: readonly ModelCall[] = [],
   ): Promise<boolean> {
-    return this.#update(SAVE_STEP, {
-      ...address(ref),
-      holder,
-      index,
-      step: JSON.stringify(step),
-      calls: callLines(calls),
-      now,
-    });
+    const text = JSON.stringify(step);
+    return this.#update(SAVE_STEP, [...address(ref), holder, index, text, callLines(calls), now]);
   }
 
   endTurn(
@@ -111,18 +125,22 @@ export class SqliteConversationStore implements ConversationStore {
     lastStep?: PlacedStep,
   ): Promise<boolean> {
     return this.#database.write((sql, atEnd) => {
-      const turn = sql(lastStep ? END_TURN_WITH_STEP : END_TURN).get({
-        ...address(ref),
-        holder,
-        state: outcome.state,
-        outcome: JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
-        ...(lastStep && { index: lastStep.index, step: JSON.stringify(lastStep.step) }),
-        calls: callLines(calls) + SUMMED_UP_LINE,
+      const found = sql(FIND_HELD_TURN).get(...address(ref), holder);
+      if (!found) return false;
+      const turn = found as unknown as TurnLog & { rowid: number; conversation: number };
+      const log = turn.calls + callLines(calls) + SUMMED_UP_LINE;
+      const { changes } = sql(END_TURN).run(
+        turn.rowid,
+        outcome.state,
+        JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
+        lastStep ? lastStep.index : null,
+        lastStep ? JSON.stringify(lastStep.step) : null,
+        log,
         now,
-      });
-      if (!turn) return false;
-      atEnd(sumUp, notSummedUp(turn as unknown as TurnLog, ref.conversationId));
-      if (outcome.state === "completed") sql(COUNT_REPLY).run(now, ref.conversationId);
+      );
+      if (changes === 0) return false;
+      atEnd(sumUp, notSummedUp({ ...turn, calls: log }, ref.conversationId));
+      if (outcome.state === "completed") sql(COUNT_REPLY).run(now, turn.conversation);
       return true;
     });
   }
@@ -132,22 +150,18 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   renewLease(ref: TurnRef, holder: string, expiresAt: number): Promise<boolean> {
-    return this.#update(`UPDATE turns SET lease_expires_at = :expiresAt WHERE ${THIS_TURN} AND ${HELD_BY}`, {
-      ...address(ref),
-      holder,
-      expiresAt,
-    });
+    return this.#update(RENEW_LEASE, [...address(ref), holder, expiresAt]);
   }
 
   takeOverTurn(ref: TurnRef, lease: Lease, now: number): Promise<RunningTurn | undefined> {
-    const expired = "state = 'running' AND lease_expires_at <= :now";
-    return this.#setRunning(ref, lease, now, expired, "attempts + 1", {});
+    const expired = "state = 'running' AND lease_expires_at <= ?5";
+    return this.#setRunning(ref, lease, now, expired, "attempts + 1", []);
   }
 
   reopenTurn(ref: TurnRef, updatedAt: number, lease: Lease, now: number): Promise<RunningTurn | undefined> {
-    const lastAndUnchanged = `state = 'failed' AND updated_at = :updatedAt
-       AND seq = (SELECT turn_count FROM conversations WHERE id = :conversationId)`;
-    return this.#setRunning(ref, lease, now, lastAndUnchanged, "1", { updatedAt });
+    const lastAndUnchanged = `state = 'failed' AND updated_at = ?6
+       AND seq = (SELECT turn_count FROM conversations WHERE id = ?1)`;
+    return this.#setRunning(ref, lease, now, lastAndUnchanged, "1", [updatedAt]);
   }
 
   listExpiredTurns(now: number, limit: number): Promise<TurnRef[]> {
@@ -160,7 +174,7 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   findTurn(ref: TurnRef): Promise<Turn | undefined> {
-    return this.#turn(`${SELECT_TURN} WHERE ${THIS_TURN}`, address(ref));
+    return this.#turn(FIND_TURN, address(ref));
   }
 
   findTurnByKey(owner: string, idempotencyKey: string): Promise<Turn | undefined> {
@@ -210,12 +224,12 @@ export class SqliteConversationStore implements ConversationStore {
   }
 
   #update(text: string, values: Values): Promise<boolean> {
-    return this.#database.write((sql) => sql(text).run(values).changes > 0);
+    return this.#database.write((sql) => sql(text).run(...values).changes > 0);
   }
 
   #turn(text: string, values: Values): Promise<Turn | undefined> {
     return this.#database.read((sql) => {
-      const row = sql(text).get(values);
+      const row = sql(text).get(...values);
       return row && toTurn(row as unknown as TurnRow);
     });
   }
@@ -226,30 +240,30 @@ export class SqliteConversationStore implements ConversationStore {
     now: number,
     condition: string,
     attempts: string,
-    values: Values,
+    more: Values,
   ): Promise<RunningTurn | undefined> {
     return this.#database.write((sql) => {
       const { changes } = sql(
-        `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = :holder,
-             lease_expires_at = :expiresAt, attempts = ${attempts}, updated_at = :now
+        `UPDATE turns SET state = 'running', outcome = NULL, lease_holder = ?3, lease_expires_at = ?4,
+             attempts = ${attempts}, updated_at = ?5
            WHERE ${THIS_TURN} AND ${condition}`,
-      ).run({ ...address(ref), ...values, holder: lease.holder, expiresAt: lease.expiresAt, now });
+      ).run(...address(ref), lease.holder, lease.expiresAt, now, ...more);
       if (changes === 0) return undefined;
-      const row = sql(`${SELECT_TURN} WHERE ${THIS_TURN}`).get(address(ref));
+      const row = sql(FIND_TURN).get(...address(ref));
       return toRunningTurn(row as unknown as TurnRow);
     });
   }
 }
 
-type Values = Record<string, string | number | null>;
+type Values = readonly (string | number | null)[];
 
-function address(ref: TurnRef): Values {
-  return { conversationId: ref.conversationId, seq: ref.seq };
+function address({ conversationId, seq }: TurnRef): Values {
+  return [conversationId, seq];
 }
 
 /** No turn has the key of a request without one. */
 function keyOf({ owner, idempotencyKey }: Pick<NewTurn, "owner" | "idempotencyKey">): Values {
-  return { owner, idempotencyKey: idempotencyKey ?? null };
+  return [owner, idempotencyKey ?? null];
 }
 
 function insertConversation(sql: Sql, conversation: NewConversation): void {
@@ -279,7 +293,7 @@ function turnInTheWay(sql: Sql, { rowid }: ConversationRow, turn: NewTurn): Begi
 /** Adds calls to a turn's, and to the sums once it has ended. */
 function takeDown(sql: Sql, atEnd: AtEnd, ref: TurnRef, calls: readonly ModelCall[]): void {
   if (calls.length === 0) return;
-  const turn = sql(TAKE_CALLS_DOWN).get({ ...address(ref), calls: callLines(calls) });
+  const turn = sql(TAKE_CALLS_DOWN).get(...address(ref), callLines(calls));
   if (!turn || turn.state === "running") return;
   atEnd(sumUp, notSummedUp(turn as unknown as TurnLog, ref.conversationId));
 }
@@ -297,33 +311,26 @@ function insertTurn(
   const messageOffset = conversation.message_count;
   const { user, userLocale, platform, userId } = turn;
   const request: TurnRequestColumn = { user, userLocale, platform, userId };
-  sql(
-    `INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
-       request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)
-     VALUES (:conversation, :seq, :id, :owner, :idempotencyKey, :requestHash, :messageOffset,
-       :request, :calls, 'running', :holder, :expiresAt, :createdAt, :createdAt)`,
-  ).run({
-    conversation: conversation.rowid,
+  sql(INSERT_TURN).run(
+    conversation.rowid,
     seq,
-    id: turn.id,
-    owner: turn.owner,
-    idempotencyKey: turn.idempotencyKey ?? null,
-    requestHash: turn.requestHash,
+    turn.id,
+    turn.owner,
+    turn.idempotencyKey ?? null,
+    turn.requestHash,
     messageOffset,
-    request: JSON.stringify(request),
-    calls: callLines(made),
-    holder: turn.lease.holder,
-    expiresAt: turn.lease.expiresAt,
-    createdAt: turn.createdAt,
-  });
-  const updated = sql(
-    `UPDATE conversations
-     SET turn_count = ?, message_count = message_count + 1, updated_at = max(updated_at, ?)
-     WHERE rowid = ? RETURNING *`,
-  ).get(seq, turn.createdAt, conversation.rowid);
+    JSON.stringify(request),
+    callLines(made),
+    turn.lease.holder,
+    turn.lease.expiresAt,
+    turn.createdAt,
+  );
+  const messageCount = messageOffset + 1;
+  const updatedAt = Math.max(conversation.updated_at, turn.createdAt);
+  sql(COUNT_TURN).run(seq, messageCount, updatedAt, conversation.rowid);
   return {
     type: "begun",
-    conversation: toConversation(updated as unknown as ConversationRow),
+    conversation: { ...toConversation(conversation), turnCount: seq, messageCount, updatedAt },
     turn: {
       ...turn,
       seq,

@@ -1,26 +1,14 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { storeUnavailable } from "../../core/errors.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { cannotOpen, refuseDamaged } from "./damage.ts";
+import { isBusy, storeError } from "./sqlite-errors.ts";
 import { type FileSync, WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How long a write waits for another process's, in milliseconds; the whole process waits with it. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** Primary result code SQLITE_BUSY (sqlite.org/rescode.html). */
-const SQLITE_BUSY = 5;
-/** SQLITE_CONSTRAINT. */
-const SQLITE_CONSTRAINT = 19;
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
-/** SQLITE_CORRUPT and SQLITE_NOTADB. */
-const DAMAGE = new Set([11, 26]);
-
-/**
- * Up to this size, in bytes, every page is looked at when the file is opened: 0.4 ms a MB when the file is
- * in memory, 6 ms a MB from a cold disk. Larger files are checked by command.
- */
-const CHECKED_AT_OPEN = 128 * 1024 * 1024;
-
 /** Prepares a statement, once for each text. */
 export type Sql = (text: string) => StatementSync;
 
@@ -36,7 +24,7 @@ const MAX_LOG_PAGES = 16_000;
 const MAX_GROUP = 128;
 
 interface Write {
-  /** Makes it, inside a transaction. Returns what to do once that is durable. */
+  /** Makes it, inside a transaction; again, should that be taken back. Returns what to do once it is durable. */
   readonly make: (sql: Sql, atEnd: AtEnd) => () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -170,7 +158,7 @@ export class SqliteDatabase {
     };
     try {
       const log = this.#ownLog();
-      const settled = this.#inTransaction((sql) => this.#makeAll(sql, group));
+      const settled = this.#makeGroup(group);
       this.#checkpointer.committed(group.length);
       log.sync().then(
         () => {
@@ -201,21 +189,20 @@ export class SqliteDatabase {
     return new WriteAheadLog(this.path, this.#fileSync);
   }
 
-  #makeAll(sql: Sql, group: readonly Write[]): (() => void)[] {
-    const together = new Map<Together<never>, unknown[]>();
-    const settled = group.map((write) =>
-      this.#makeOne(sql, write, (work, items) => {
-        const all = together.get(work) ?? [];
-        all.push(...items);
-        together.set(work, all);
-      }),
-    );
-    for (const [work, items] of together) work(sql, items as never[]);
-    return settled;
+  /** Makes writes in one transaction. Those that fail leave the others as they are. */
+  #makeGroup(group: readonly Write[]): (() => void)[] {
+    try {
+      return this.#inTransaction((sql) => makeAll(sql, group, ({ make }, atEnd) => make(sql, atEnd)));
+    } catch {
+      // Again, then: next to none fails, and a savepoint copies each page that is written after it.
+      return this.#inTransaction((sql) =>
+        makeAll(sql, group, (write, atEnd) => this.#makeApart(sql, write, atEnd)),
+      );
+    }
   }
 
   /** Makes one write of a transaction; one that fails leaves the others as they are. */
-  #makeOne(sql: Sql, { make, fail }: Write, atEnd: AtEnd): () => void {
+  #makeApart(sql: Sql, { make, fail }: Write, atEnd: AtEnd): () => void {
     const given: [Together<never>, readonly unknown[]][] = [];
     sql("SAVEPOINT one").run();
     try {
@@ -300,55 +287,21 @@ export class SqliteDatabase {
   }
 }
 
-/**
- * Looks for damage in the file.
- *
- * @param thorough also holds indexes against their tables, which takes about twice as long as reading the file.
- * @returns what is wrong with it; nothing when it is sound.
- */
-export function findDamage(path: string, thorough: boolean): string | undefined {
-  let db: DatabaseSync | undefined;
-  try {
-    // Read-only: when its last connection is closed, any other moves the write-ahead log into the file.
-    db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    const check = thorough ? "integrity_check" : "quick_check";
-    const found = db.prepare(`PRAGMA ${check}(1)`).get()?.[check];
-    return found === "ok" ? undefined : String(found);
-  } catch (error) {
-    const { errcode = 0, message } = error as SqliteError;
-    if (DAMAGE.has(primary(errcode))) return message;
-    throw error;
-  } finally {
-    db?.close();
-  }
-}
-
-function refuseDamaged(path: string): void {
-  const logSize = sizeOf(`${path}-wal`);
-  const size = sizeOf(path);
-  if (size === 0 && logSize === 0) return;
-  const damage = size === 0 ? "it is empty" : damageOf(path, size);
-  if (!damage) return;
-  throw new Error(
-    `The database ${path} is damaged (${damage}). It was left as it is. Copy it and the files beside it whose names begin like it; then restore a backup, or recover what can be read with: sqlite3 ${path} .recover. To start with an empty one, move those files elsewhere.`,
-  );
-}
-
-function damageOf(path: string, size: number): string | undefined {
-  if (size > CHECKED_AT_OPEN) return undefined;
-  try {
-    return findDamage(path, false);
-  } catch (error) {
-    throw cannotOpen(path, error);
-  }
-}
-
-function cannotOpen(path: string, cause: unknown): Error {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Error(
-    `The database ${path} can't be opened (${reason}). Check that it is a Parley database and that this user may write to it and its folder, or set DATA_DIR to another folder.`,
-    { cause },
-  );
+/** Makes each write by `makeOne`, and what they want done together after them. */
+function makeAll(
+  sql: Sql,
+  group: readonly Write[],
+  makeOne: (write: Write, atEnd: AtEnd) => () => void,
+): (() => void)[] {
+  const together = new Map<Together<never>, unknown[]>();
+  const atEnd: AtEnd = (work, items) => {
+    const all = together.get(work) ?? [];
+    all.push(...items);
+    together.set(work, all);
+  };
+  const settled = group.map((write) => makeOne(write, atEnd));
+  for (const [work, items] of together) work(sql, items as never[]);
+  return settled;
 }
 
 function inUse(path: string, cause: unknown): Error {
@@ -356,36 +309,4 @@ function inUse(path: string, cause: unknown): Error {
     `The database ${path} has to be changed by one program alone, and another has it open. Stop the server that uses it, then try again.`,
     { cause },
   );
-}
-
-/** 0 when there is no such file. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-interface SqliteError {
-  readonly code?: string;
-  readonly errcode?: number;
-  readonly message?: string;
-}
-
-/** Whether a row was refused because a unique index has one like it. */
-export function isUniqueViolation(error: unknown): boolean {
-  return (error as SqliteError).errcode === SQLITE_CONSTRAINT_UNIQUE;
-}
-
-function isBusy(error: unknown): boolean {
-  return primary((error as SqliteError).errcode) === SQLITE_BUSY;
-}
-
-/** An extended result code's last byte is the primary one (sqlite.org/rescode.html). */
-function primary(errcode = 0): number {
-  return errcode & 0xff;
-}
-
-/** A broken constraint is a bug of ours; all else that SQLite reports is a store that can't serve now. */
-function storeError(error: unknown): unknown {
-  const { code, errcode = 0 } = error as SqliteError;
-  if (code !== "ERR_SQLITE_ERROR" || primary(errcode) === SQLITE_CONSTRAINT) return error;
-  return storeUnavailable(error);
 }

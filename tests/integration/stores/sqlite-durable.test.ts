@@ -137,3 +137,29 @@ test("what waits is durable when it is closed", async () => {
   await Promise.all(writes);
   expect(await count(open())).toBe(2);
 });
+
+test("writes that fail leave those that share their commit as they are", async () => {
+  const database = open();
+  database.script("CREATE TABLE t (x INTEGER UNIQUE)");
+  const sum: number[] = [];
+  const putAndSum = (value: number) =>
+    database.write((sql, atEnd) => {
+      sql("INSERT INTO t VALUES (?)").run(value);
+      atEnd(addUp, [value]);
+    });
+  const addUp = (_sql: unknown, values: readonly number[]) => {
+    sum.splice(0, sum.length, ...values);
+  };
+  const failed = new Error("for a reason of its own");
+  const halfDone = database.write((sql) => {
+    sql("INSERT INTO t VALUES (3)").run();
+    throw failed;
+  });
+  const results = await Promise.allSettled([putAndSum(1), halfDone, putAndSum(1), putAndSum(2)]);
+
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
+  await expect(halfDone).rejects.toBe(failed);
+  const rows = await database.read((sql) => sql("SELECT x FROM t ORDER BY x").all());
+  expect(rows.map(({ x }) => x)).toEqual([1, 2]);
+  expect(sum).toEqual([1, 2]);
+});

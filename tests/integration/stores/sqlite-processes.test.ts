@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "@jest/globals";
-import { findDamage, SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
+import { findDamage } from "../../../src/stores/sqlite/damage.ts";
+import { SqliteDatabase } from "../../../src/stores/sqlite/database.ts";
 import { runScript } from "../migrations/processes.ts";
 
 test("processes that open one new file and write to it at the same time all succeed", async () => {

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { setImmediate as immediate } from "node:timers/promises";
 import { storeUnavailable } from "../../core/errors.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { cannotOpen, refuseDamaged } from "./damage.ts";
@@ -50,7 +51,9 @@ export class SqliteDatabase {
   /** Set once commits are made durable here, and no more by SQLite itself. */
   #log: WriteAheadLog | undefined;
   readonly #checkpointer: Checkpointer;
-  /** The last state that other connections made which is known to be durable: see {@link read}. */
+  /** Whether what reads have found is durable: what those since the event loop came round wait for. */
+  #look: Promise<void> | undefined;
+  /** The last state that other connections made which is known to be durable. */
   #durableVersion: unknown;
   /** Whether a write waits for those of other processes. */
   #patient = true;
@@ -100,19 +103,25 @@ export class SqliteDatabase {
    */
   async read<T>(work: (sql: Sql) => T): Promise<T> {
     const found = this.run(work);
+    // Reads look together, when the event loop comes round: a look costs as much as a query.
+    this.#look ??= immediate().then(() => this.#untilDurable());
+    await this.#look;
+    return found;
+  }
+
+  /** Resolves when all that could be read up to now is durable. */
+  async #untilDurable(): Promise<void> {
+    this.#look = undefined;
     const log = this.#ownLog();
     try {
       // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
       const version = this.#sql("PRAGMA data_version").get()?.data_version;
-      if (version === this.#durableVersion) await log.settled();
-      else {
-        await log.sync();
-        this.#durableVersion = version;
-      }
+      if (version === this.#durableVersion) return await log.settled();
+      await log.sync();
+      this.#durableVersion = version;
     } catch (error) {
       throw storeUnavailable(error);
     }
-    return found;
   }
 
   /** Runs `work` on the database. @throws AppError `unavailable` when SQLite fails. */

@@ -150,7 +150,7 @@ export class ChatService {
       conversationId,
       owner: context.principal,
       idempotencyKey,
-      requestHash: digest(method, conversationId, session.key ?? "", content),
+      requestHash: idempotencyKey ? digest(method, conversationId, session.key ?? "", content) : "",
       userLocale: session.userLocale,
       platform: session.platform,
       userId: session.userId,

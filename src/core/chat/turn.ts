@@ -51,7 +51,7 @@ export interface TurnBase extends TurnRef {
   readonly messageOffset: number;
   /** Unique in the conversation. */
   readonly idempotencyKey?: string;
-  /** Tells a repeated request from another one with the same key. */
+  /** Tells a repeated request from another one with the same key; empty where there is none. */
   readonly requestHash: string;
   readonly userLocale: UserLocale;
   /** As in SessionMetadata, where it was given. */

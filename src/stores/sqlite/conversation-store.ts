@@ -40,11 +40,11 @@ const HELD_BY_3 = "state = 'running' AND lease_holder = ?3";
 const PUT_STEP_5_AT_4 = `
   steps = CASE
     WHEN ?5 IS NULL THEN steps
+    WHEN steps = '[]' THEN '[' || ?5 || ']'
     WHEN json_array_length(steps) > ?4 THEN json_set(steps, '$[' || CAST(?4 AS INTEGER) || ']', json(?5))
-    WHEN ?4 = 0 THEN '[' || ?5 || ']'
     ELSE rtrim(steps, ']') || ',' || ?5 || ']'
   END`;
-const NO_GAP_BEFORE_4 = "json_array_length(steps) >= ifnull(?4, 0)";
+const NO_GAP_BEFORE_4 = "(ifnull(?4, 0) = 0 OR json_array_length(steps) >= ?4)";
 const INSERT_TURN = `
   INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
     request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)

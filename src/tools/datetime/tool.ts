@@ -14,7 +14,7 @@ import {
   WEEKDAYS,
   weekdayOf,
 } from "./date-math.ts";
-import { type Resolved, resolveWallTime, zoneNamed } from "./zone.ts";
+import { offsetAt, type Resolved, resolveWallTime, zoneNamed } from "./zone.ts";
 
 const zone = z
   .string({ error: "must be an IANA time zone name, such as 'Europe/Madrid'" })
@@ -33,15 +33,18 @@ export function datetimeTool(): Tool {
     readOnly: true,
     timeoutMs: 1_000,
     async execute({ timezone }, context) {
-      const now = nowIn(zoneNamed(timezone ?? context.timezone), context);
-      const datetime = isoWithOffset(now);
+      const zoneId = zoneNamed(timezone ?? context.timezone);
+      const { ms, text: offset } = offsetAt(zoneId, context.now);
+      // A time that has in UTC the date and the hour that clocks there show.
+      const shown = new Date(context.now + ms);
+      const datetime = shown.toISOString().slice(0, 19);
       return {
-        timezone: now.timeZoneId,
-        datetime,
+        timezone: zoneId,
+        datetime: datetime + offset,
         date: datetime.slice(0, 10),
         time: datetime.slice(11, 16),
-        weekday: weekdayOf(now),
-        utc_offset: now.offset,
+        weekday: weekdayOf({ dayOfWeek: shown.getUTCDay() || 7 }),
+        utc_offset: offset,
       };
     },
   });

@@ -30,6 +30,29 @@ function suggestion(name: string): string {
   return near.length === 0 ? "." : `; did you mean ${near.map((zone) => `'${zone}'`).join(" or ")}?`;
 }
 
+/** From UTC. */
+interface Offset {
+  /** Since the Unix epoch: no zone's offset changes within one. */
+  readonly minute: number;
+  readonly ms: number;
+  /** As `+02:00`. */
+  readonly text: string;
+}
+
+/** The latest of each zone: Temporal takes longer to find one than a call of a tool takes for all else. */
+const offsets = new Map<string, Offset>();
+
+/** @param timezone as {@link zoneNamed} gives it. */
+export function offsetAt(timezone: string, now: number): Offset {
+  const minute = Math.floor(now / 60_000);
+  const known = offsets.get(timezone);
+  if (known?.minute === minute) return known;
+  const moment = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timezone);
+  const offset = { minute, ms: moment.offsetNanoseconds / 1e6, text: moment.offset };
+  offsets.set(timezone, offset);
+  return offset;
+}
+
 /** What a wall clock shows, as a moment. */
 export interface Resolved {
   readonly moment: Temporal.ZonedDateTime;

@@ -30,6 +30,32 @@ describe("get_datetime", () => {
   });
 
   test.each([
+    [
+      "the moment before its clocks go forward",
+      "2026-03-29T00:59:59.999Z",
+      "2026-03-29T01:59:59+01:00",
+      "Sunday",
+    ],
+    ["that moment", "2026-03-29T01:00:00.000Z", "2026-03-29T03:00:00+02:00", "Sunday"],
+    ["the moment before they go back", "2026-10-25T00:59:59.999Z", "2026-10-25T02:59:59+02:00", "Sunday"],
+    [
+      "that moment, which shows the hour again",
+      "2026-10-25T01:00:00.000Z",
+      "2026-10-25T02:00:00+01:00",
+      "Sunday",
+    ],
+    [
+      "a Monday that is still a Sunday in UTC",
+      "2026-10-25T23:30:00.000Z",
+      "2026-10-26T00:30:00+01:00",
+      "Monday",
+    ],
+  ])("follows its zone's clocks: %s", async (_, now, datetime, weekday) => {
+    const shown = await runTool(getDatetime, {}, { now: Date.parse(now) });
+    expect(shown).toMatchObject({ datetime, weekday, utc_offset: datetime.slice(19) });
+  });
+
+  test.each([
     ["Madrid", /no time zone 'Madrid'.*IANA name such as 'Europe\/Madrid'; did you mean 'Europe\/Madrid'\?$/],
     ["Europe/Madird", /did you mean 'Europe\/Madrid'/],
     ["New York", /did you mean 'America\/New_York'/],

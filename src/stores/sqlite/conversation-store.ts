@@ -128,18 +128,18 @@ export class SqliteConversationStore implements ConversationStore {
       const found = sql(FIND_HELD_TURN).get(...address(ref), holder);
       if (!found) return false;
       const turn = found as unknown as TurnLog & { rowid: number; conversation: number };
-      const log = turn.calls + callLines(calls) + SUMMED_UP_LINE;
+      turn.calls += callLines(calls) + SUMMED_UP_LINE;
       const { changes } = sql(END_TURN).run(
         turn.rowid,
         outcome.state,
         JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
         lastStep ? lastStep.index : null,
         lastStep ? JSON.stringify(lastStep.step) : null,
-        log,
+        turn.calls,
         now,
       );
       if (changes === 0) return false;
-      atEnd(sumUp, notSummedUp({ ...turn, calls: log }, ref.conversationId));
+      atEnd(sumUp, notSummedUp(turn, ref.conversationId));
       if (outcome.state === "completed") sql(COUNT_REPLY).run(now, turn.conversation);
       return true;
     });

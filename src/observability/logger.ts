@@ -27,7 +27,7 @@ const PRETTY: PrettyOptions = {
   messageFormat: "{if worker}[{worker}] {end}{msg}",
 };
 /** How long a line may wait for others to be written with, in milliseconds, and how many bytes may wait. */
-const GATHERING = { ms: 20, bytes: 8_192 };
+const GATHERING = { ms: 20, bytes: 65_536 };
 /** What may wait while nobody reads the output, in characters: lines beyond are dropped. */
 const MAX_UNREAD = 16 * 1_048_576;
 const STDOUT = 1;
@@ -122,9 +122,10 @@ class FieldLogger implements Logger {
 }
 
 function allowed(fields: Record<string, unknown>): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  for (const name in fields) {
-    if (FIELDS.has(name)) kept[name] = fields[name];
-  }
-  return kept;
+  for (const name in fields) if (!FIELDS.has(name)) return withAllowed(fields);
+  return fields;
+}
+
+function withAllowed(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => FIELDS.has(name)));
 }

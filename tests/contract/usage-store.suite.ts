@@ -6,8 +6,21 @@ import type { NewTurn, RunningTurn, TurnError } from "../../src/core/chat/turn.t
 import { randomIds } from "../../src/core/ids.ts";
 import type { ModelCall, UsageRow } from "../../src/core/ledger/model-call.ts";
 import type { UsageDimension, UsageQuery, UsageStore } from "../../src/core/ledger/usage-store.ts";
-import { addSums, DAY_MS, HOUR_MS, NO_USAGE, sumsOf, usageKey } from "../../src/core/ledger/usage-sums.ts";
+import {
+  addRow,
+  DAY_MS,
+  HOUR_MS,
+  NO_USAGE,
+  type UsageSums,
+  usageKey,
+} from "../../src/core/ledger/usage-sums.ts";
 import { seededRandom } from "../support/random.ts";
+
+function withRow(sums: UsageSums, row: UsageRow): UsageSums {
+  const together = { ...sums };
+  addRow(together, row, 1);
+  return together;
+}
 
 /** What one process has of a store. */
 export interface LedgerProcess {
@@ -94,7 +107,7 @@ export function usageStoreContract(name: string, start: () => Promise<LedgerUnde
     /** The sums are those of the rows, whatever they are. */
     async function expectSummedUp(): Promise<UsageRow[]> {
       const all = await rows();
-      expect(await total()).toEqual(all.reduce((sum, row) => addSums(sum, sumsOf(row)), NO_USAGE));
+      expect(await total()).toEqual(all.reduce(withRow, NO_USAGE));
       return all;
     }
 
@@ -299,7 +312,7 @@ export function usageStoreContract(name: string, start: () => Promise<LedgerUnde
           const { time: _, ...sums } = { ...NO_USAGE, ...groups.get(key) } as typeof NO_USAGE & {
             time?: number;
           };
-          groups.set(key, { ...addSums(sums, sumsOf(row)), ...group });
+          groups.set(key, { ...withRow(sums, row), ...group });
         }
         return groups;
       }

@@ -52,16 +52,22 @@ export function outcomeOfEach(log: readonly ModelCall[]): ModelCall[] {
 }
 
 /** The call's row; undefined for one that was never sent. */
-export function toUsageRow({ status, ...call }: ModelCall, origin: CallOrigin): UsageRow | undefined {
-  if (status === "unsent") return undefined;
-  const { principal, platform, userId, conversationId, turnId } = origin;
+export function toUsageRow(call: ModelCall, origin: CallOrigin): UsageRow | undefined {
+  if (call.status === "unsent") return undefined;
   return {
-    ...call,
-    principal,
-    platform,
-    userId,
-    conversationId,
-    turnId,
-    status: status === "open" ? "interrupted" : status,
+    id: call.id,
+    principal: origin.principal,
+    platform: origin.platform,
+    userId: origin.userId,
+    conversationId: origin.conversationId,
+    turnId: origin.turnId,
+    operation: call.operation,
+    provider: call.provider,
+    model: call.model,
+    startedAt: call.startedAt,
+    durationMs: call.durationMs,
+    status: call.status === "open" ? "interrupted" : call.status,
+    usage: call.usage,
+    cost: call.cost,
   };
 }

@@ -38,6 +38,9 @@ export interface UsageSums {
   readonly durationMs: number;
 }
 
+/** Sums that are being made. */
+export type Mutable<Sums> = { -readonly [Name in keyof Sums]: Sums[Name] };
+
 /** The sums, and their names in stores. */
 export const SUM_NAMES = Object.entries({
   calls: "calls",
@@ -75,37 +78,35 @@ export function usageKey(row: Pick<UsageRow, Exclude<keyof UsageKey, "hour"> | "
   return { principal, hour: startedAt - (startedAt % HOUR_MS), provider, model, operation, platform, userId };
 }
 
-export function sumsOf({ status, usage, cost, durationMs = 0 }: UsageRow): UsageSums {
-  return {
-    calls: 1,
-    failed: status === "failed" ? 1 : 0,
-    aborted: status === "aborted" ? 1 : 0,
-    interrupted: status === "interrupted" ? 1 : 0,
-    inputTokens: usage?.inputTokens ?? 0,
-    cachedInputTokens: usage?.cachedInputTokens ?? 0,
-    outputTokens: usage?.outputTokens ?? 0,
-    reasoningTokens: usage?.reasoningTokens ?? 0,
-    unknownTokens: usage ? 0 : 1,
-    cost: cost ?? 0n,
-    unknownCost: cost === undefined ? 1 : 0,
-    durationMs,
-  };
+/** Adds a row to sums, or takes it away. */
+export function addRow(sums: Mutable<UsageSums>, row: UsageRow, sign: 1 | -1): void {
+  const { status, usage, cost, durationMs = 0 } = row;
+  sums.calls += sign;
+  if (status !== "ok") sums[status] += sign;
+  if (usage) {
+    sums.inputTokens += sign * usage.inputTokens;
+    sums.cachedInputTokens += sign * (usage.cachedInputTokens ?? 0);
+    sums.outputTokens += sign * usage.outputTokens;
+    sums.reasoningTokens += sign * (usage.reasoningTokens ?? 0);
+  } else sums.unknownTokens += sign;
+  if (cost === undefined) sums.unknownCost += sign;
+  else sums.cost += sign === 1 ? cost : -cost;
+  sums.durationMs += sign * durationMs;
 }
 
-/** `sign`: -1 to take the second away from the first. */
-export function addSums(a: UsageSums, b: UsageSums, sign: 1 | -1 = 1): UsageSums {
+export function addSums(a: UsageSums, b: UsageSums): UsageSums {
   return {
-    calls: a.calls + sign * b.calls,
-    failed: a.failed + sign * b.failed,
-    aborted: a.aborted + sign * b.aborted,
-    interrupted: a.interrupted + sign * b.interrupted,
-    inputTokens: a.inputTokens + sign * b.inputTokens,
-    cachedInputTokens: a.cachedInputTokens + sign * b.cachedInputTokens,
-    outputTokens: a.outputTokens + sign * b.outputTokens,
-    reasoningTokens: a.reasoningTokens + sign * b.reasoningTokens,
-    unknownTokens: a.unknownTokens + sign * b.unknownTokens,
-    cost: a.cost + BigInt(sign) * b.cost,
-    unknownCost: a.unknownCost + sign * b.unknownCost,
-    durationMs: a.durationMs + sign * b.durationMs,
+    calls: a.calls + b.calls,
+    failed: a.failed + b.failed,
+    aborted: a.aborted + b.aborted,
+    interrupted: a.interrupted + b.interrupted,
+    inputTokens: a.inputTokens + b.inputTokens,
+    cachedInputTokens: a.cachedInputTokens + b.cachedInputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+    unknownTokens: a.unknownTokens + b.unknownTokens,
+    cost: a.cost + b.cost,
+    unknownCost: a.unknownCost + b.unknownCost,
+    durationMs: a.durationMs + b.durationMs,
   };
 }

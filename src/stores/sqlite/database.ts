@@ -10,6 +10,7 @@ import { type FileSync, WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How long a write waits for another process's, in milliseconds; the whole process waits with it. */
 const BUSY_TIMEOUT_MS = 5_000;
+
 /** Prepares a statement, once for each text. */
 export type Sql = (text: string) => StatementSync;
 

@@ -26,8 +26,11 @@ const PRETTY: PrettyOptions = {
   translateTime: "SYS:HH:MM:ss",
   messageFormat: "{if worker}[{worker}] {end}{msg}",
 };
-/** How long a line may wait for others to be written with, in milliseconds, and how many bytes may wait. */
-const GATHERING = { ms: 20, bytes: 65_536 };
+/**
+ * How long a line may wait for others to be written with, in milliseconds, and how many characters may wait: a
+ * part that is as long as a pipe holds (64 KB) would be torn by those of other workers.
+ */
+const GATHERING = { ms: 20, characters: 16_384 };
 /** What may wait while nobody reads the output, in characters: lines beyond are dropped. */
 const MAX_UNREAD = 16 * 1_048_576;
 const STDOUT = 1;
@@ -75,7 +78,7 @@ function gatheredOutput(): DestinationStream {
   return {
     write(line) {
       gathered += line;
-      if (gathered.length >= GATHERING.bytes) pass();
+      if (gathered.length >= GATHERING.characters) pass();
       else timer ??= setTimeout(pass, GATHERING.ms);
     },
   };

@@ -29,22 +29,23 @@ const SELECT_TURN = `
   SELECT turns.*, conversations.id AS conversation_id
   FROM turns JOIN conversations ON conversations.rowid = turns.conversation`;
 
-// Values are numbered, since names are looked up one by one each time; of a turn's address they are the first
-// two. What each turn runs has no RETURNING where that can be helped: SQLite makes a table for it. And it is
-// put together here, once: statements are found by their text, and a text that is put together anew has to be
-// looked at letter by letter.
+// What each turn runs is put together here, once: statements are found by their text, and a text that is put
+// together anew has to be looked at letter by letter. Values are numbered, since names are looked up one by one
+// each time. In the parts below ?1 and ?2 are a turn's address, ?3 its holder, ?4 a step's index and ?5 the step,
+// if there is one. Nothing is RETURNED where that can be helped: SQLite makes a table for it.
 
 const THIS_TURN = "conversation = (SELECT rowid FROM conversations WHERE id = ?1) AND seq = ?2";
-const HELD_BY_3 = "state = 'running' AND lease_holder = ?3";
-/** Puts step ?5, if there is one, at index ?4. A new one goes behind the others as text, which ends in "}]". */
-const PUT_STEP_5_AT_4 = `
+const HELD = "state = 'running' AND lease_holder = ?3";
+/** A new step goes behind the others as text, which ends in "}]". */
+const PUT_STEP = `
   steps = CASE
     WHEN ?5 IS NULL THEN steps
     WHEN steps = '[]' THEN '[' || ?5 || ']'
     WHEN json_array_length(steps) > ?4 THEN json_set(steps, '$[' || CAST(?4 AS INTEGER) || ']', json(?5))
     ELSE rtrim(steps, ']') || ',' || ?5 || ']'
   END`;
-const NO_GAP_BEFORE_4 = "(ifnull(?4, 0) = 0 OR json_array_length(steps) >= ?4)";
+/** Neither a first step nor none leaves one. */
+const NO_GAP = "(ifnull(?4, 0) = 0 OR json_array_length(steps) >= ?4)";
 const INSERT_TURN = `
   INSERT INTO turns (conversation, seq, id, owner, idempotency_key, request_hash, message_offset,
     request, calls, state, lease_holder, lease_expires_at, created_at, updated_at)
@@ -52,18 +53,19 @@ const INSERT_TURN = `
 const COUNT_TURN =
   "UPDATE conversations SET turn_count = ?, message_count = ?, updated_at = ? WHERE rowid = ?";
 const SAVE_STEP = `
-  UPDATE turns SET ${PUT_STEP_5_AT_4}, calls = calls || ?6, updated_at = ?7
-  WHERE ${THIS_TURN} AND ${HELD_BY_3} AND ${NO_GAP_BEFORE_4}`;
+  UPDATE turns SET ${PUT_STEP}, calls = calls || ?6, updated_at = ?7
+  WHERE ${THIS_TURN} AND ${HELD} AND ${NO_GAP}`;
 const TURN_LOG = "turns.id, owner, request, calls";
 const FIND_HELD_TURN = `
-  SELECT turns.rowid, conversation, ${TURN_LOG} FROM turns WHERE ${THIS_TURN} AND ${HELD_BY_3}`;
+  SELECT turns.rowid, conversation, ${TURN_LOG} FROM turns WHERE ${THIS_TURN} AND ${HELD}`;
+/** Of the turn that was found: ?1 is its row, ?2 the state and ?3 the outcome. */
 const END_TURN = `
-  UPDATE turns SET ${PUT_STEP_5_AT_4}, state = ?2, outcome = ?3, lease_holder = NULL,
-    lease_expires_at = NULL, calls = ?6, updated_at = ?7
-  WHERE rowid = ?1 AND ${NO_GAP_BEFORE_4}`;
+  UPDATE turns SET ${PUT_STEP}, state = ?2, outcome = ?3, lease_holder = NULL,
+    lease_expires_at = NULL, calls = calls || ?6, updated_at = ?7
+  WHERE rowid = ?1 AND ${NO_GAP}`;
 const COUNT_REPLY = `
   UPDATE conversations SET message_count = message_count + 1, updated_at = max(updated_at, ?) WHERE rowid = ?`;
-const RENEW_LEASE = `UPDATE turns SET lease_expires_at = ?4 WHERE ${THIS_TURN} AND ${HELD_BY_3}`;
+const RENEW_LEASE = `UPDATE turns SET lease_expires_at = ?4 WHERE ${THIS_TURN} AND ${HELD}`;
 const FIND_TURN = `${SELECT_TURN} WHERE ${THIS_TURN}`;
 const FIND_TURN_BY_KEY = `${SELECT_TURN} WHERE turns.owner = ? AND idempotency_key = ?`;
 const LIST_TURNS = `
@@ -128,17 +130,18 @@ export class SqliteConversationStore implements ConversationStore {
       const found = sql(FIND_HELD_TURN).get(...address(ref), holder);
       if (!found) return false;
       const turn = found as unknown as TurnLog & { rowid: number; conversation: number };
-      turn.calls += callLines(calls) + SUMMED_UP_LINE;
+      const lines = callLines(calls) + SUMMED_UP_LINE;
       const { changes } = sql(END_TURN).run(
         turn.rowid,
         outcome.state,
         JSON.stringify(outcome.state === "completed" ? outcome.reply : outcome.error),
         lastStep ? lastStep.index : null,
         lastStep ? JSON.stringify(lastStep.step) : null,
-        turn.calls,
+        lines,
         now,
       );
       if (changes === 0) return false;
+      turn.calls += lines;
       atEnd(sumUp, notSummedUp(turn, ref.conversationId));
       if (outcome.state === "completed") sql(COUNT_REPLY).run(now, turn.conversation);
       return true;

@@ -26,7 +26,7 @@ const MAX_LOG_PAGES = 16_000;
 const MAX_GROUP = 128;
 
 interface Write {
-  /** Makes it, inside a transaction; again, should that be taken back. Returns what to do once it is durable. */
+  /** Makes it, inside a transaction. Returns what to do once that is durable. */
   readonly make: (sql: Sql, atEnd: AtEnd) => () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -52,7 +52,7 @@ export class SqliteDatabase {
   /** Set once commits are made durable here, and no more by SQLite itself. */
   #log: WriteAheadLog | undefined;
   readonly #checkpointer: Checkpointer;
-  /** Whether what reads have found is durable: what those since the event loop came round wait for. */
+  /** The look whether what was read is durable, which the reads of one round of the event loop share. */
   #look: Promise<void> | undefined;
   /** The last state that other connections made which is known to be durable. */
   #durableVersion: unknown;
@@ -139,6 +139,8 @@ export class SqliteDatabase {
    * the disk after it, with the other writes that are asked for before the event loop comes round and the sync
    * before has ended.
    *
+   * @param work may be run twice, when a write that shares its commit fails: it changes nothing but the
+   *   database, and throws where a statement has failed with more than a broken constraint.
    * @throws what `work` throws; AppError `unavailable` when SQLite fails.
    */
   write<T>(work: (sql: Sql, atEnd: AtEnd) => T): Promise<T> {
@@ -199,12 +201,16 @@ export class SqliteDatabase {
     return new WriteAheadLog(this.path, this.#fileSync);
   }
 
-  /** Makes writes in one transaction. Those that fail leave the others as they are. */
+  /**
+   * Makes writes in one transaction. Those that fail leave the others as they are: next to none does, and a
+   * savepoint copies each page that is written after it, so writes have theirs only once one has failed.
+   */
   #makeGroup(group: readonly Write[]): (() => void)[] {
     try {
       return this.#inTransaction((sql) => makeAll(sql, group, ({ make }, atEnd) => make(sql, atEnd)));
-    } catch {
-      // Again, then: next to none fails, and a savepoint copies each page that is written after it.
+    } catch (error) {
+      if (group.length === 1) throw error;
+      // Where it is SQLite that fails, it does so again, and at once: see #begin.
       return this.#inTransaction((sql) =>
         makeAll(sql, group, (write, atEnd) => this.#makeApart(sql, write, atEnd)),
       );
@@ -275,6 +281,7 @@ export class SqliteDatabase {
     this.run(() => this.#db.exec(text));
   }
 
+  /** Makes the writes that wait. Reads that are under way fail. */
   close(): void {
     while (this.#waiting.length > 0) this.#commitGroup();
     const isBeingMoved = this.#checkpointer.close();

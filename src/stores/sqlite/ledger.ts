@@ -235,7 +235,7 @@ export function sumUp(sql: Sql, changes: readonly UsageChange[]): void {
   }
 }
 
-/** Another for each key, whatever is in its parts: each turn comes by here, and JSON costs more than the sums. */
+/** Differs for each key: with their lengths, parts can't run into one another. JSON would cost more than the sums. */
 function nameOf({ principal, hour, provider, model, operation, platform, userId }: UsageKey): string {
   const lengths = `${principal.length} ${provider.length} ${model.length} ${platform.length} ${userId.length}`;
   return `${lengths} ${hour} ${operation} ${principal}${provider}${model}${platform}${userId}`;

@@ -43,6 +43,7 @@ export function datetimeTool(): Tool {
         datetime: datetime + offset,
         date: datetime.slice(0, 10),
         time: datetime.slice(11, 16),
+        // A Sunday is 0 there, and 7 in ISO 8601.
         weekday: weekdayOf({ dayOfWeek: shown.getUTCDay() || 7 }),
         utc_offset: offset,
       };

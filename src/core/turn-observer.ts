@@ -23,7 +23,7 @@ export interface RunObserver {
   /** The whole run, to its end. */
   run(work: () => Promise<ExecutionResult>): Promise<ExecutionResult>;
   /** The step at `index`: its model call, its tool calls and their being written down. */
-  step(index: number, work: () => Promise<Step | undefined>): Promise<Step | undefined>;
+  step(index: number, work: () => Promise<Step>): Promise<Step>;
   /** @param tool its name; undefined where the model made it up. */
   toolCall(call: ToolCall, tool: string | undefined, work: () => Promise<ToolCallEnd>): Promise<ToolCallEnd>;
   /** What is done beside the run, and belongs to its turn. */

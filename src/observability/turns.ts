@@ -86,11 +86,11 @@ class WatchedRun implements RunObserver {
     this.#meterCall(call, this.#turn, firstTokenMs);
   }
 
-  async step(index: number, work: () => Promise<Step | undefined>): Promise<Step | undefined> {
+  async step(index: number, work: () => Promise<Step>): Promise<Step> {
     const { tracing } = this.#telemetry;
     const attributes = { "parley.step.index": index };
     const step = await (tracing ? tracing.runChild("step", { attributes }, () => work()) : work());
-    if (step) this.#steps.push(step);
+    this.#steps.push(step);
     return step;
   }
 

@@ -1,4 +1,9 @@
-import { type AssistantEvent, type AssistantRun, runAssistant } from "../../src/core/assistant/loop.ts";
+import {
+  type AssistantRun,
+  type ProgressEvent,
+  runAssistant,
+  type StepEvent,
+} from "../../src/core/assistant/loop.ts";
 import { stepLimit } from "../../src/core/assistant/next-step.ts";
 import type { Step, ToolCall } from "../../src/core/assistant/step.ts";
 import type { Tool } from "../../src/core/assistant/tool.ts";
@@ -9,10 +14,17 @@ import { FakeClock } from "./fake-clock.ts";
 import { TestLog } from "./test-log.ts";
 import { echoTool } from "./tools.ts";
 
-type Changes = Partial<Omit<AssistantRun, "tools">> & { model: LanguageModel; tools?: Tool[] };
+export type AssistantEvent = StepEvent | ProgressEvent;
+
+type Changes = Partial<Omit<AssistantRun, "tools">> & {
+  model: LanguageModel;
+  tools?: Tool[];
+  /** Is given all events, and waited for with steps. */
+  take?: (event: AssistantEvent) => void | Promise<void>;
+};
 
 /** A run of the loop over one user message, with an echo tool. */
-export function assistantRun({ tools = [echoTool()], ...changes }: Changes): AssistantRun {
+export function assistantRun({ tools = [echoTool()], take, ...changes }: Changes): AssistantRun {
   return {
     tools: new ToolRegistry(tools),
     messages: [{ role: "user", content: "Hello" }],
@@ -23,13 +35,16 @@ export function assistantRun({ tools = [echoTool()], ...changes }: Changes): Ass
     clock: new FakeClock(),
     log: new TestLog(),
     observer: UNOBSERVED_RUN,
+    save: async (event) => take?.(event),
+    onEvent: (event) => void take?.(event),
     ...changes,
   };
 }
 
 /** All events of a run; `seen` has those before a failure too. */
 export async function collect(run: AssistantRun, seen: AssistantEvent[] = []): Promise<AssistantEvent[]> {
-  for await (const event of runAssistant(run)) seen.push(event);
+  const see = (event: AssistantEvent) => void seen.push(event);
+  await runAssistant({ ...run, save: async (event) => see(event), onEvent: see });
   return seen;
 }
 

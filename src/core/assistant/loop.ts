@@ -16,7 +16,6 @@ import type { RunObserver } from "../turn-observer.ts";
 import { executeToolCall } from "./execute-tool-call.ts";
 import { nextStep, type StopCondition } from "./next-step.ts";
 import { isPending, type Step, stepMessages, type ToolCall } from "./step.ts";
-import { TextRelay } from "./text-relay.ts";
 import type { ToolRegistry } from "./tool-registry.ts";
 
 /** A longer answer, in characters, is treated as cut off: no caller can want it. */
@@ -33,21 +32,26 @@ export interface AssistantRun {
   readonly steps: readonly Step[];
   readonly stopWhen: readonly StopCondition[];
   readonly user: UserLocale;
-  /** Ends the run; the generator throws the signal's reason. */
+  /** Ends the run, with its reason. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly observer: Pick<RunObserver, "toolCall">;
+  readonly observer: Pick<RunObserver, "step" | "toolCall">;
   /** Takes down the model calls. */
   readonly calls?: CallRecorder;
+  /** Writes a step down. The run waits for it, so that what was done last is always known; a rejection ends it. */
+  readonly save: (event: StepEvent) => Promise<void>;
+  /** Is told of what lies between steps, as it happens. An AppError that it throws ends the run. */
+  readonly onEvent?: (event: ProgressEvent) => void;
 }
 
-export type AssistantEvent =
-  /** What follows, up to its `step_done`, belongs to the step at `index`. */
-  | { readonly type: "step_started"; readonly index: number }
+export type ProgressEvent =
   | { readonly type: "text_delta"; readonly text: string }
   | { readonly type: "tool_started"; readonly call: ToolCall }
-  | { readonly type: "tool_finished"; readonly call: ToolCall }
+  | { readonly type: "tool_finished"; readonly call: ToolCall };
+
+/** A step to be written down. */
+export type StepEvent =
   /**
    * The step at `index` has calls that change something in the world, and they are about to be
    * made: when it is written now, a crash in between can be told from one before.
@@ -57,86 +61,93 @@ export type AssistantEvent =
    * The step at `index` is whole: its model call and all its tool calls are finished.
    * `isLast`: no other model call follows.
    */
-  | { readonly type: "step_done"; readonly index: number; readonly step: Step; readonly isLast: boolean }
-  /** The last event. */
-  | { readonly type: "reply"; readonly content: string };
+  | { readonly type: "step_done"; readonly index: number; readonly step: Step; readonly isLast: boolean };
 
 /**
  * The assistant's loop: asks the model, runs the tools that it calls, and asks again with their
- * results until it answers in words. The consumer writes each step down before it pulls the next
- * event, so that what the generator did last is always known. Whoever stops pulling while the model
- * answers aborts the run's signal too.
+ * results until it answers in words.
  *
- * @throws AppError when the model gives no usable answer (see model-errors.ts).
+ * @returns the reply.
+ * @throws AppError when the model gives no usable answer (see model-errors.ts); the signal's reason; what
+ *   saving a step rejects with.
  */
-export async function* runAssistant(run: AssistantRun): AsyncGenerator<AssistantEvent, void, void> {
+export async function runAssistant(run: AssistantRun): Promise<string> {
   const steps = [...run.steps];
   for (;;) {
     run.signal.throwIfAborted();
     const next = nextStep(steps, run.stopWhen);
     switch (next.type) {
-      case "call_model": {
-        yield { type: "step_started", index: steps.length };
-        const step = yield* callModel(run, steps, next.offerTools);
-        const index = steps.push(step) - 1;
-        const { type } = nextStep(steps, run.stopWhen);
-        if (type === "run_tools") {
-          if (step.toolCalls.some((call) => !isRepeatable(run, call))) {
-            yield { type: "step_pending", index, step };
-          }
-          steps[index] = yield* runTools(run, step);
-        }
-        yield stepDone(run, steps);
+      case "call_model":
+        await run.observer.step(steps.length, () => addStep(run, steps, next.offerTools));
         break;
-      }
-      case "run_tools": {
-        yield { type: "step_started", index: steps.length - 1 };
-        steps[steps.length - 1] = yield* runTools(run, withUnknownOutcomes(run, next.step));
-        yield stepDone(run, steps);
+      case "run_tools":
+        await run.observer.step(steps.length - 1, () =>
+          finishStep(run, steps, withUnknownOutcomes(run, next.step)),
+        );
         break;
-      }
       case "reply":
-        yield { type: "reply", content: next.content };
-        return;
+        return next.content;
       case "fail":
         throw next.error;
     }
   }
 }
 
-function stepDone(run: AssistantRun, steps: readonly Step[]): AssistantEvent {
-  const index = steps.length - 1;
-  const isLast = nextStep(steps, run.stopWhen).type !== "call_model";
-  return { type: "step_done", index, step: steps[index] as Step, isLast };
+/** Asks the model, and runs the tools that it calls. */
+async function addStep(run: AssistantRun, steps: Step[], offerTools: boolean): Promise<Step> {
+  const step = await callModel(run, steps, offerTools);
+  const index = steps.push(step) - 1;
+  if (nextStep(steps, run.stopWhen).type !== "run_tools") return stepDone(run, steps, step);
+  if (step.toolCalls.some((call) => !isRepeatable(run, call))) {
+    await run.save({ type: "step_pending", index, step });
+  }
+  return finishStep(run, steps, step);
 }
 
-async function* callModel(
-  run: AssistantRun,
-  steps: readonly Step[],
-  offerTools: boolean,
-): AsyncGenerator<AssistantEvent, Step, void> {
+/** Runs the pending calls of the last step. */
+async function finishStep(run: AssistantRun, steps: Step[], step: Step): Promise<Step> {
+  const toolCalls = await Promise.all(
+    step.toolCalls.map((call) => (isPending(call) ? runTool(run, call) : call)),
+  );
+  return stepDone(run, steps, { ...step, toolCalls });
+}
+
+async function stepDone(run: AssistantRun, steps: Step[], step: Step): Promise<Step> {
+  const index = steps.length - 1;
+  steps[index] = step;
+  const isLast = nextStep(steps, run.stopWhen).type !== "call_model";
+  await run.save({ type: "step_done", index, step, isLast });
+  return step;
+}
+
+async function runTool(run: AssistantRun, pending: ToolCall): Promise<ToolCall> {
+  run.onEvent?.({ type: "tool_started", call: pending });
+  const call = await executeToolCall(pending, run);
+  run.onEvent?.({ type: "tool_finished", call });
+  return call;
+}
+
+async function callModel(run: AssistantRun, steps: readonly Step[], offerTools: boolean): Promise<Step> {
   const { model, clock, signal } = run;
   const startedAt = clock.now();
   let firstTokenMs: number | undefined;
-  const texts = new TextRelay(MAX_ANSWER_CHARS, () => modelError("model_length"));
+  let length = 0;
   const request: ModelRequest = {
     operation: "reply",
     messages: [...run.messages, ...steps.flatMap(stepMessages)],
     tools: offerTools ? run.tools.definitions : [],
     locale: run.user.locale,
     calls: run.calls,
-    onText(part) {
+    onText(text) {
+      // A model may not listen to its signal.
+      signal.throwIfAborted();
       firstTokenMs ??= clock.now() - startedAt;
-      texts.write(part);
+      length += text.length;
+      if (length > MAX_ANSWER_CHARS) throw modelError("model_length");
+      run.onEvent?.({ type: "text_delta", text });
     },
   };
-  const asked = orAborted(model.generate(request, signal), signal).finally(() => texts.end());
-  // Where nobody pulls any more.
-  asked.catch(() => undefined);
-  for (let text = await texts.read(); text !== undefined; text = await texts.read()) {
-    yield { type: "text_delta", text };
-  }
-  const answer = await asked;
+  const answer = await orAborted(model.generate(request, signal), signal);
   const durationMs = clock.now() - startedAt;
   return {
     provider: model.provider,
@@ -149,26 +160,6 @@ async function* callModel(
     durationMs,
     firstTokenMs: firstTokenMs ?? durationMs,
   };
-}
-
-/** Runs the pending calls of a step at the same time; yields as each finishes. */
-async function* runTools(run: AssistantRun, step: Step): AsyncGenerator<AssistantEvent, Step, void> {
-  const toolCalls = [...step.toolCalls];
-  const pending = [...toolCalls.entries()].filter(([, call]) => isPending(call));
-  for (const [, call] of pending) yield { type: "tool_started", call };
-  const running = new Map(
-    pending.map(([index, call]) => [
-      index,
-      executeToolCall(call, run).then((finished) => ({ index, call: finished })),
-    ]),
-  );
-  while (running.size > 0) {
-    const { index, call } = await Promise.race(running.values());
-    running.delete(index);
-    toolCalls[index] = call;
-    yield { type: "tool_finished", call };
-  }
-  return { ...step, toolCalls };
 }
 
 /** Some servers say `stop` and call tools all the same, or the other way round. */

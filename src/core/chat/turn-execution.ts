@@ -1,12 +1,12 @@
-import { type AssistantEvent, type AssistantRun, runAssistant } from "../assistant/loop.ts";
+import { runAssistant, type StepEvent } from "../assistant/loop.ts";
 import { resumableSteps, stepLimit } from "../assistant/next-step.ts";
-import type { Step } from "../assistant/step.ts";
 import { systemPrompt } from "../assistant/system-prompt.ts";
 import type { ToolRegistry } from "../assistant/tool-registry.ts";
 import { deadline } from "../deadline.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { IdGenerator } from "../ids.ts";
 import type { CallLog, CallLogDeps } from "../ledger/call-log.ts";
+import type { ModelCall } from "../ledger/model-call.ts";
 import type { Logger } from "../logger.ts";
 import type { LanguageModel } from "../model/language-model.ts";
 import type { RunObserver } from "../turn-observer.ts";
@@ -75,7 +75,23 @@ export async function executeTurn(
   const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
     const stopWhen = [stepLimit(settings.maxRounds)];
-    const run: AssistantRun = {
+    const written = resumableSteps(turn.steps, stopWhen);
+    const steps = [...written];
+    const save = async (event: StepEvent) => {
+      if (event.type === "step_done") {
+        steps[event.index] = event.step;
+        if (event.isLast) {
+          lastStep = event;
+          return;
+        }
+        calls.announce("reply");
+      }
+      const { index, step } = event;
+      const write = (made: readonly ModelCall[]) =>
+        store.saveStep(turn, holder, index, step, clock.now(), made);
+      if (!(await calls.carry(write))) throw new LeaseLost();
+    };
+    const content = await runAssistant({
       model: deps.model,
       tools: deps.tools,
       messages: [
@@ -83,7 +99,7 @@ export async function executeTurn(
         ...(await history.before(turn)),
         { role: "user", content: turn.user.content },
       ],
-      steps: resumableSteps(turn.steps, stopWhen),
+      steps: written,
       stopWhen,
       user: turn.userLocale,
       signal: timeout.signal,
@@ -91,22 +107,8 @@ export async function executeTurn(
       log,
       observer,
       calls: calls.recorder("reply"),
-    };
-    const steps = [...run.steps];
-    const save = async (event: StepEvent): Promise<boolean> => {
-      if (event.type === "step_done") {
-        steps[event.index] = event.step;
-        if (event.isLast) {
-          lastStep = event;
-          return true;
-        }
-        calls.announce("reply");
-      }
-      const { index, step } = event;
-      return calls.carry((made) => store.saveStep(turn, holder, index, step, clock.now(), made));
-    };
-    const content = await takeSteps(runAssistant(run), save, observer);
-    if (content === undefined) return { type: "lost" };
+      save,
+    });
     const reply = { messageId: deps.ids.next(), content, createdAt: clock.now() };
     const result = await end({ state: "completed", reply });
     if (result.type === "ended") history.add(turn, steps);
@@ -126,43 +128,6 @@ export async function executeTurn(
     timeout.clear();
     lease.release();
     calls.close("reply");
-  }
-}
-
-/** A step to be written down. */
-type StepEvent = Extract<AssistantEvent, { readonly step: Step }>;
-
-/**
- * Has each step of the assistant saved before the next one begins.
- *
- * @param save false when the turn is no longer ours.
- * @returns the reply; undefined when a step could not be saved.
- */
-async function takeSteps(
-  events: AsyncGenerator<AssistantEvent, void, void>,
-  save: (event: StepEvent) => Promise<boolean>,
-  observer: Pick<RunObserver, "step">,
-): Promise<string | undefined> {
-  const eventOf = ({ value }: IteratorResult<AssistantEvent, void>): AssistantEvent => {
-    if (!value) throw new Error("The assistant ended without a reply");
-    return value;
-  };
-  const takeStep = async (): Promise<Step | undefined> => {
-    for (;;) {
-      const event = eventOf(await events.next());
-      if (event.type !== "step_pending" && event.type !== "step_done") continue;
-      if (!(await save(event))) return undefined;
-      if (event.type === "step_done") return event.step;
-    }
-  };
-  try {
-    for (;;) {
-      const event = eventOf(await events.next());
-      if (event.type === "reply") return event.content;
-      if (event.type === "step_started" && !(await observer.step(event.index, takeStep))) return undefined;
-    }
-  } finally {
-    await events.return();
   }
 }
 

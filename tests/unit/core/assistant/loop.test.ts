@@ -1,9 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
-import type { AssistantEvent } from "../../../../src/core/assistant/loop.ts";
 import { runAssistant } from "../../../../src/core/assistant/loop.ts";
 import { stepLimit } from "../../../../src/core/assistant/next-step.ts";
+import { AppError } from "../../../../src/core/errors.ts";
 import { takes } from "../../../support/answers.ts";
-import { assistantRun, collect, firstCalls, stepsDone } from "../../../support/assistant-run.ts";
+import {
+  type AssistantEvent,
+  assistantRun,
+  collect,
+  firstCalls,
+  stepsDone,
+} from "../../../support/assistant-run.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
 import type { ModelEvent } from "../../../support/model-events.ts";
 import { calls, hangs, ignoresAborts, ScriptedModel, says } from "../../../support/scripted-model.ts";
@@ -21,7 +27,8 @@ describe("an answer in words", () => {
       yield { type: "text", text: "world" };
       yield { type: "finish", reason: "stop" };
     });
-    const collecting = collect(assistantRun({ model, clock }));
+    const events: AssistantEvent[] = [];
+    const replying = runAssistant(assistantRun({ model, clock, take: (event) => void events.push(event) }));
     const startedAt = clock.now();
     await clock.advance(50);
     const step = {
@@ -35,12 +42,11 @@ describe("an answer in words", () => {
       durationMs: 50,
       firstTokenMs: 30,
     };
-    expect(await collecting).toEqual([
-      { type: "step_started", index: 0 },
+    expect(await replying).toBe("Hello, world");
+    expect(events).toEqual([
       { type: "text_delta", text: "Hello, " },
       { type: "text_delta", text: "world" },
       { type: "step_done", index: 0, step, isLast: true },
-      { type: "reply", content: "Hello, world" },
     ]);
   });
 
@@ -63,16 +69,7 @@ describe("tools", () => {
   test("a call is made and its result shown to the model, which then answers", async () => {
     const model = new ScriptedModel(calls({ arguments: '{"text":"ping"}' }), says("pong"));
     const events = await collect(assistantRun({ model }));
-    expect(types(events)).toEqual([
-      "step_started",
-      "tool_started",
-      "tool_finished",
-      "step_done",
-      "step_started",
-      "text_delta",
-      "step_done",
-      "reply",
-    ]);
+    expect(types(events)).toEqual(["tool_started", "tool_finished", "step_done", "text_delta", "step_done"]);
     expect(model.requests[1]?.messages).toEqual([
       { role: "user", content: "Hello" },
       {
@@ -169,8 +166,7 @@ describe("tools", () => {
 
   test("words beside the calls are kept for the model, and are not the reply", async () => {
     const model = new ScriptedModel([{ type: "text", text: "Let me look. " }, ...calls({})], says("Found."));
-    const events = await collect(assistantRun({ model }));
-    expect(events.at(-1)).toEqual({ type: "reply", content: "Found." });
+    expect(await runAssistant(assistantRun({ model }))).toBe("Found.");
     expect(model.requests[1]?.messages[1]).toMatchObject({ role: "assistant", content: "Let me look. " });
   });
 });
@@ -185,8 +181,8 @@ describe("finish reasons that contradict the answer", () => {
   });
 
   test("`tool_calls` without calls is an answer", async () => {
-    const events = await collect(assistantRun({ model: new ScriptedModel(says("Hi", "tool_calls")) }));
-    expect(events.at(-1)).toEqual({ type: "reply", content: "Hi" });
+    const run = assistantRun({ model: new ScriptedModel(says("Hi", "tool_calls")) });
+    expect(await runAssistant(run)).toBe("Hi");
   });
 
   test("`tool_calls` without calls and words is an empty answer", async () => {
@@ -214,7 +210,7 @@ describe("rounds", () => {
     expect(model.requests.map(({ tools }) => tools.length)).toEqual([...Array(15).fill(1), 0]);
     expect(stepsDone(events)).toHaveLength(16);
     expect(stepsDone(events)[14]?.toolCalls).toMatchObject([{ result: "{}" }]);
-    expect(events.at(-1)).toEqual({ type: "reply", content: "That is what I know." });
+    expect(stepsDone(events)[15]?.content).toBe("That is what I know.");
   });
 
   test("a model that calls tools even then fails the run, and they are not made", async () => {
@@ -254,16 +250,13 @@ describe("answers that can't be used", () => {
     ["an answer without an end", says("x".repeat(1_000_001)), "model_length"],
   ];
   test.each(cases)("%s", async (_, answer, reason) => {
-    const seen: AssistantEvent[] = [];
     const run = assistantRun({ model: new ScriptedModel(answer) });
-    await expect(collect(run, seen)).rejects.toMatchObject({ name: "AppError", meta: { reason } });
-    expect(types(seen)).not.toContain("reply");
+    await expect(runAssistant(run)).rejects.toMatchObject({ name: "AppError", meta: { reason } });
   });
 
   test("an answer of just the longest length is taken", async () => {
     const text = "x".repeat(1_000_000);
-    const events = await collect(assistantRun({ model: new ScriptedModel(says(text)) }));
-    expect(events.at(-1)).toEqual({ type: "reply", content: text });
+    expect(await runAssistant(assistantRun({ model: new ScriptedModel(says(text)) }))).toBe(text);
   });
 
   test("an endless answer is let go of at the model", async () => {
@@ -317,7 +310,7 @@ describe("an abort", () => {
     await settle();
     abort.abort(reason);
     await failed;
-    expect(types(seen)).toEqual(["step_started", "text_delta"]);
+    expect(types(seen)).toEqual(["text_delta"]);
   });
 
   test("in mid-tool ends the run at once, and the tools' signals with it", async () => {
@@ -335,34 +328,68 @@ describe("an abort", () => {
     abort.abort(reason);
     await failed;
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
-    expect(types(seen)).toEqual(["step_started", "tool_started", "tool_started"]);
+    expect(types(seen)).toEqual(["tool_started", "tool_started"]);
   });
 
   test("while the consumer writes a pending step down keeps the side effect from being made", async () => {
     const abort = new AbortController();
     let made = 0;
     const tool = echoTool({ readOnly: false }, async () => ++made);
-    const run = assistantRun({ model: new ScriptedModel(calls({})), tools: [tool], signal: abort.signal });
-    const consume = async () => {
-      for await (const event of runAssistant(run)) if (event.type === "step_pending") abort.abort(reason);
+    const take = async ({ type }: AssistantEvent) => {
+      await settle();
+      if (type === "step_pending") abort.abort(reason);
     };
-    await expect(consume()).rejects.toBe(reason);
+    const model = new ScriptedModel(calls({}));
+    const run = assistantRun({ model, tools: [tool], signal: abort.signal, take });
+    await expect(runAssistant(run)).rejects.toBe(reason);
     expect(made).toBe(0);
   });
 
   test("between two steps keeps the model from being asked again", async () => {
     const abort = new AbortController();
     const model = new ScriptedModel(calls({}), says("too late"));
-    const consume = async () => {
-      for await (const event of runAssistant(assistantRun({ model, signal: abort.signal }))) {
-        if (event.type === "step_done") abort.abort(reason);
-      }
+    const take = async ({ type }: AssistantEvent) => {
+      await settle();
+      if (type === "step_done") abort.abort(reason);
     };
-    await expect(consume()).rejects.toBe(reason);
+    await expect(runAssistant(assistantRun({ model, signal: abort.signal, take }))).rejects.toBe(reason);
     expect(model.left).toBe(1);
   });
 
-  test("a consumer that walks away lets go of the model's stream", async () => {
+  test("keeps what a model says that does not listen to it from being passed on", async () => {
+    const abort = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const model = new ScriptedModel(async function* () {
+      await promise;
+      yield { type: "text", text: "too late" };
+    });
+    const seen: AssistantEvent[] = [];
+    const failed = expect(collect(assistantRun({ model, signal: abort.signal }), seen)).rejects.toBe(reason);
+    await settle();
+    abort.abort(reason);
+    await failed;
+    resolve();
+    await settle();
+    expect(seen).toEqual([]);
+  });
+});
+
+describe("what the run's events are given to", () => {
+  const error = new AppError("unavailable", "The disk is full.");
+
+  test.each(["step_pending", "step_done"] as const)("ends the run when it rejects a %s", async (type) => {
+    let made = 0;
+    const tool = echoTool({ readOnly: false }, async () => ++made);
+    const model = new ScriptedModel(calls({}), says("too late"));
+    const take = async (event: AssistantEvent) => {
+      if (event.type === type) throw error;
+    };
+    await expect(runAssistant(assistantRun({ model, tools: [tool], take }))).rejects.toBe(error);
+    expect(made).toBe(type === "step_pending" ? 0 : 1);
+    expect(model.left).toBe(1);
+  });
+
+  test("ends the run when it refuses a text, and lets go of the model's stream", async () => {
     let closed = false;
     const model = new ScriptedModel(async function* () {
       try {
@@ -372,8 +399,14 @@ describe("an abort", () => {
         closed = true;
       }
     });
-    for await (const event of runAssistant(assistantRun({ model }))) if (event.type === "text_delta") break;
+    const seen: AssistantEvent[] = [];
+    const take = (event: AssistantEvent) => {
+      seen.push(event);
+      throw error;
+    };
+    await expect(runAssistant(assistantRun({ model, take }))).rejects.toBe(error);
     expect(closed).toBe(true);
+    expect(seen).toEqual([{ type: "text_delta", text: "one" }]);
   });
 });
 

@@ -50,7 +50,7 @@ const MAX_DUMPING_MS = 1_000;
  *
  * An abort of the signal closes the connection at any time, and is thrown from here or from the body.
  */
-export async function send(
+export function send(
   dispatcher: Dispatcher,
   url: URL,
   { method, headers, body, signal, maxBytes }: OutgoingRequest,
@@ -73,7 +73,7 @@ export async function send(
     },
     exchange,
   );
-  return await exchange.answer;
+  return exchange.answer;
 }
 
 function credentialsOf({ username, password }: URL): Record<string, string> | undefined {
@@ -83,6 +83,7 @@ function credentialsOf({ username, password }: URL): Record<string, string> | un
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
+const END = { done: true, value: undefined } as const;
 /** For undici alone, so it needs no stack of its own. */
 const NOT_READ = new Error("Nobody reads the answer any more");
 
@@ -100,7 +101,7 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   /** Of the body so far. */
   #bytes = 0;
   /** Of a reader that waits. */
-  #wake?: () => void;
+  #reader?: PromiseWithResolvers<IteratorResult<Buffer, undefined>>;
   #ended = false;
   /** Why the body does not come to its end. */
   #failure?: { readonly reason: unknown };
@@ -143,10 +144,14 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
       this.#giveUp(tooLarge(this.#maxBytes));
       return;
     }
+    if (this.#reader) {
+      this.#reader.resolve({ done: false, value: part });
+      this.#reader = undefined;
+      return;
+    }
     this.#unread.push(part);
     this.#unreadBytes += part.length;
     if (this.#unreadBytes > MAX_UNREAD_BYTES) controller.pause();
-    this.#wake?.();
   }
 
   onResponseEnd(): void {
@@ -165,26 +170,23 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   }
 
   /** By hand: a generator makes four promises for each part, and each event of a stream comes by here. */
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    for (;;) {
-      const value = this.#unread.shift();
-      if (value) {
-        this.#unreadBytes -= value.length;
-        return { done: false, value };
-      }
-      if (this.#failure) throw this.#failure.reason;
-      if (this.#ended) return { done: true, value: undefined };
-      const more = Promise.withResolvers<void>();
-      this.#wake = more.resolve;
-      this.#controller?.resume();
-      await more.promise;
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    const value = this.#unread.shift();
+    if (value) {
+      this.#unreadBytes -= value.length;
+      return Promise.resolve({ done: false, value });
     }
+    if (this.#failure) return Promise.reject(this.#failure.reason);
+    if (this.#ended) return Promise.resolve(END);
+    this.#reader = Promise.withResolvers();
+    this.#controller?.resume();
+    return this.#reader.promise;
   }
 
   /** The reader stops before the end. */
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     this.close();
-    return { done: true, value: undefined };
+    return END;
   }
 
   close(): void {
@@ -222,7 +224,8 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   #settle(): void {
     this.#signal.removeEventListener("abort", this.#onAbort);
     clearTimeout(this.#dumping?.timer);
-    this.#wake?.();
+    if (this.#failure) this.#reader?.reject(this.#failure.reason);
+    else this.#reader?.resolve(END);
   }
 }
 

@@ -56,9 +56,9 @@ export function send(
   { method, headers, body, signal, maxBytes }: OutgoingRequest,
   patience: Patience,
 ): Promise<Answer> {
-  signal.throwIfAborted();
+  if (signal.aborted) return Promise.reject(signal.reason);
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new RequestRefusedError(`Only http and https can be asked, not ${url.protocol}`);
+    return Promise.reject(new RequestRefusedError(`Only http and https can be asked, not ${url.protocol}`));
   }
   const exchange = new Exchange(signal, maxBytes);
   dispatcher.dispatch(

@@ -15,10 +15,12 @@ export function streamingClientOver(
   { patience, maxBytes }: StreamingClientOptions,
 ): StreamingClient {
   return {
-    async post(url, options) {
-      const answer = await send(dispatcher, url, { method: "POST", ...options, maxBytes }, patience);
-      const { status, headers, body } = answer;
-      return { status, headers, body: decodedBody(answer, maxBytes), dump: () => body.dump() };
+    post(url, options) {
+      const answered = send(dispatcher, url, { method: "POST", ...options, maxBytes }, patience);
+      return answered.then((answer) => {
+        const { status, headers, body } = answer;
+        return { status, headers, body: decodedBody(answer, maxBytes), dump: () => body.dump() };
+      });
     },
   };
 }

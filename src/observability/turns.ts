@@ -6,7 +6,7 @@ import type { RunObserver, ToolCallEnd, TurnObserver } from "../core/turn-observ
 import type { ModelCallMeter } from "./model-calls.ts";
 import { round } from "./requests.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { errorType, markFailed, type Span } from "./tracing.ts";
+import { errorType, markFailed, type Span, type Tracing } from "./tracing.ts";
 
 const OUTCOMES = ["completed", "failed", "lost", "stopped", "error"] as const;
 
@@ -86,12 +86,14 @@ class WatchedRun implements RunObserver {
     this.#meterCall(call, this.#turn, firstTokenMs);
   }
 
-  async step(index: number, work: () => Promise<Step>): Promise<Step> {
+  step(index: number, work: () => Promise<Step>): Promise<Step> {
     const { tracing } = this.#telemetry;
     const attributes = { "parley.step.index": index };
-    const step = await (tracing ? tracing.runChild("step", { attributes }, () => work()) : work());
-    this.#steps.push(step);
-    return step;
+    const made = tracing ? tracing.runChild("step", { attributes }, () => work()) : work();
+    return made.then((step) => {
+      this.#steps.push(step);
+      return step;
+    });
   }
 
   async toolCall(
@@ -103,31 +105,39 @@ class WatchedRun implements RunObserver {
     const name = tool ?? "unknown";
     const startedAt = performance.now();
     let outcome: ToolCallEnd["outcome"] | "aborted" = "aborted";
-    const watched = async (span?: Span) => {
-      const end = await work();
+    try {
+      const end = await (tracing ? this.#traceToolCall(tracing, call, name, work) : work());
       outcome = end.outcome;
-      if (span && outcome !== "ok") markFailed(span, outcome);
-      if (span && tracing?.captureContent) {
+      return end;
+    } finally {
+      meters.tools.calls.of(name, outcome).value++;
+      meters.tools.seconds.of(name).observe((performance.now() - startedAt) / 1000);
+    }
+  }
+
+  #traceToolCall(
+    tracing: Tracing,
+    call: ToolCall,
+    name: string,
+    work: () => Promise<ToolCallEnd>,
+  ): Promise<ToolCallEnd> {
+    const attributes = {
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": name,
+      "gen_ai.tool.call.id": call.id,
+      "gen_ai.conversation.id": this.#turn.conversationId,
+    };
+    return tracing.runChild(`execute_tool ${name}`, { attributes }, async (span) => {
+      const end = await work();
+      if (span && end.outcome !== "ok") markFailed(span, end.outcome);
+      if (span && tracing.captureContent) {
         span.setAttributes({
           "gen_ai.tool.call.arguments": call.arguments,
           "gen_ai.tool.call.result": end.result,
         });
       }
       return end;
-    };
-    try {
-      if (!tracing) return await watched();
-      const attributes = {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": name,
-        "gen_ai.tool.call.id": call.id,
-        "gen_ai.conversation.id": this.#turn.conversationId,
-      };
-      return await tracing.runChild(`execute_tool ${name}`, { attributes }, watched);
-    } finally {
-      meters.tools.calls.of(name, outcome).value++;
-      meters.tools.seconds.of(name).observe((performance.now() - startedAt) / 1000);
-    }
+    });
   }
 
   #startSpan(): Span | undefined {

@@ -29,8 +29,8 @@ export type Outcome = "success" | "failure" | "unknown";
 /** A call that was let through. */
 export interface Admission {
   readonly isProbe: boolean;
-  /** To be called at the end; the first word counts. Resolves when the breaker has taken it in. */
-  tell(outcome: Outcome, cause?: unknown): Promise<void>;
+  /** To be called at the end; the first word counts. What it returns resolves when the breaker has taken it in. */
+  tell(outcome: Outcome, cause?: unknown): void | Promise<void>;
 }
 
 type Circuit = CircuitBreaker<[Promise<void>], void>;
@@ -95,14 +95,14 @@ export class Breaker {
     let told = false;
     return {
       isProbe: false,
-      tell: async (outcome, cause) => {
+      tell: (outcome, cause) => {
         if (told) return;
         told = true;
         if (outcome === "failure") this.#lastFailure = cause;
         const isNews = outcome === "failure" || (outcome === "success" && this.#hasFailures);
         if (!isNews || circuit !== this.#circuit || !circuit.closed) return;
         this.#hasFailures = outcome === "failure";
-        await fire(circuit, outcome === "failure" ? Promise.reject(cause) : Promise.resolve());
+        return fire(circuit, outcome === "failure" ? Promise.reject(cause) : Promise.resolve());
       },
     };
   }

@@ -23,12 +23,12 @@ export class Bulkhead {
   }
 
   /**
-   * A place, as soon as there is one.
+   * A place, as soon as there is one: at once where one is free.
    *
    * @returns undefined when too many wait already.
    * @throws the signal's reason when it aborts first.
    */
-  async enter(signal: AbortSignal): Promise<Leave | undefined> {
+  enter(signal: AbortSignal): Leave | undefined | Promise<Leave> {
     signal.throwIfAborted();
     if (this.#active < this.#limits.maxConcurrent) return this.#take();
     if (this.#waiting.size >= this.#limits.maxWaiting) return undefined;

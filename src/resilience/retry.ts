@@ -59,9 +59,11 @@ export async function withRetries<T>(
     return await pRetry(
       async (number) => {
         if (number === 1) throw first;
-        return await attempt(number).catch((error) => {
+        try {
+          return await attempt(number);
+        } catch (error) {
           throw new FailedAttempt(error);
-        });
+        }
       },
       {
         retries: policy.maxAttempts - 1,

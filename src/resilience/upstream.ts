@@ -135,7 +135,7 @@ export class Upstream {
   #attempts<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
     const { name, retry, clock, observer, random = Math.random } = this.#options;
     let isPassedOn = false;
-    const tryOnce = async (number: number) => {
+    const tryOnce = (number: number) => {
       const admission = this.#breaker.admit();
       if (!admission) throw this.#open();
       if (number === 1) this.#budget.earn();

@@ -97,7 +97,10 @@ export async function runAssistant(run: AssistantRun): Promise<string> {
 async function addStep(run: AssistantRun, steps: Step[], offerTools: boolean): Promise<Step> {
   const step = await callModel(run, steps, offerTools);
   const index = steps.push(step) - 1;
-  if (nextStep(steps, run.stopWhen).type !== "run_tools") return stepDone(run, steps, step);
+  if (nextStep(steps, run.stopWhen).type !== "run_tools") {
+    await stepDone(run, steps, step);
+    return step;
+  }
   if (step.toolCalls.some((call) => !isRepeatable(run, call))) {
     await run.save({ type: "step_pending", index, step });
   }
@@ -105,19 +108,20 @@ async function addStep(run: AssistantRun, steps: Step[], offerTools: boolean): P
 }
 
 /** Runs the pending calls of the last step. */
-async function finishStep(run: AssistantRun, steps: Step[], step: Step): Promise<Step> {
+async function finishStep(run: AssistantRun, steps: Step[], pending: Step): Promise<Step> {
   const toolCalls = await Promise.all(
-    step.toolCalls.map((call) => (isPending(call) ? runTool(run, call) : call)),
+    pending.toolCalls.map((call) => (isPending(call) ? runTool(run, call) : call)),
   );
-  return stepDone(run, steps, { ...step, toolCalls });
+  const step = { ...pending, toolCalls };
+  await stepDone(run, steps, step);
+  return step;
 }
 
-async function stepDone(run: AssistantRun, steps: Step[], step: Step): Promise<Step> {
+function stepDone(run: AssistantRun, steps: Step[], step: Step): Promise<void> {
   const index = steps.length - 1;
   steps[index] = step;
   const isLast = nextStep(steps, run.stopWhen).type !== "call_model";
-  await run.save({ type: "step_done", index, step, isLast });
-  return step;
+  return run.save({ type: "step_done", index, step, isLast });
 }
 
 async function runTool(run: AssistantRun, pending: ToolCall): Promise<ToolCall> {

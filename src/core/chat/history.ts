@@ -39,7 +39,8 @@ export class History {
 
   /** Oldest first. */
   async before(ref: TurnRef): Promise<readonly ModelMessage[]> {
-    const recent = await this.#read(ref, this.#take(ref.conversationId));
+    const kept = this.#take(ref.conversationId);
+    const recent = kept?.lastSeq === ref.seq - 1 ? kept : await this.#read(ref);
     this.#keep(ref.conversationId, recent);
     return recent.messages;
   }
@@ -52,8 +53,7 @@ export class History {
     this.#keep(turn.conversationId, recent);
   }
 
-  async #read({ conversationId, seq }: TurnRef, kept: RecentTurns | undefined): Promise<RecentTurns> {
-    if (kept?.lastSeq === seq - 1) return kept;
+  async #read({ conversationId, seq }: TurnRef): Promise<RecentTurns> {
     const newestFirst: ModelMessage[][] = [];
     let left = this.#tokenBudget;
     for (let toSeq = seq - 1; toSeq >= 1 && left >= 0; toSeq -= TURNS_PER_READ) {

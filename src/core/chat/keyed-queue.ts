@@ -20,7 +20,8 @@ export class KeyedQueue {
   }
 
   async run<T>(key: string, limits: QueueLimits, task: () => Promise<T>): Promise<T> {
-    await this.#acquire(key, limits);
+    const waiting = this.#acquire(key, limits);
+    if (waiting) await waiting;
     try {
       return await task();
     } finally {
@@ -28,11 +29,12 @@ export class KeyedQueue {
     }
   }
 
-  async #acquire(key: string, limits: QueueLimits): Promise<void> {
+  /** Nothing to wait for where the key is free. */
+  #acquire(key: string, limits: QueueLimits): Promise<void> | undefined {
     const waiting = this.#waiting.get(key);
     if (!waiting) {
       this.#waiting.set(key, new Set());
-      return;
+      return undefined;
     }
     if (waiting.size >= limits.maxWaiting) throw limits.onFull();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -46,7 +48,7 @@ export class KeyedQueue {
       reject(timeout.signal.reason);
     });
     waiting.add(start);
-    await promise;
+    return promise;
   }
 
   #release(key: string): void {

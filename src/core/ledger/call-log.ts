@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../logger.ts";
-import type { CallOutcome, CallRecorder } from "../model/call-recorder.ts";
+import type { CallOutcome, CallRecorder, RecordedCall } from "../model/call-recorder.ts";
 import type { LanguageModel, ModelOperation } from "../model/language-model.ts";
 import type { TokenUsage } from "../model/usage.ts";
 import type { RunObserver } from "../turn-observer.ts";
@@ -73,20 +73,11 @@ export class CallLog {
 
   recorder(operation: ModelOperation): CallRecorder {
     return {
-      begin: async () => {
-        const call = this.#announced.get(operation) ?? (await this.#writeNewCall(operation));
+      begin: () => {
+        const announced = this.#announced.get(operation);
+        if (!announced) return this.#writeNewCall(operation).then((call) => this.#begin(call));
         this.#announced.delete(operation);
-        const { clock } = this.#deps;
-        const open: OpenCall = { call, sentAt: clock.now() };
-        this.#open.set(operation, open);
-        return {
-          answered() {
-            open.firstTokenMs ??= clock.now() - open.sentAt;
-          },
-          end: (outcome, usage) => {
-            if (this.#open.get(operation) === open) this.#end(operation, outcome, usage);
-          },
-        };
+        return this.#begin(announced);
       },
     };
   }
@@ -119,13 +110,10 @@ export class CallLog {
   /** To be called when the turn is not written any more: writes what is left, now and later; never rejects. */
   async finish(log: Logger): Promise<void> {
     this.#isOver = true;
-    await this.#flush().catch((error) => {
+    if (this.#unwritten.length === 0) return;
+    await this.carry(this.#write).catch((error) => {
       log.warn({ err: error }, "Model calls could not be written down; the ledger has them as interrupted");
     });
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#unwritten.length > 0) await this.carry(this.#write);
   }
 
   #newCall(operation: ModelOperation): ModelCall {
@@ -138,12 +126,27 @@ export class CallLog {
   async #writeNewCall(operation: ModelOperation): Promise<ModelCall> {
     const call = this.#newCall(operation);
     try {
-      await this.#flush();
+      await this.carry(this.#write);
       return call;
     } catch (error) {
       this.#unwritten.push({ ...call, status: "unsent" });
       throw error;
     }
+  }
+
+  #begin(call: ModelCall): RecordedCall {
+    const { operation } = call;
+    const { clock } = this.#deps;
+    const open: OpenCall = { call, sentAt: clock.now() };
+    this.#open.set(operation, open);
+    return {
+      answered() {
+        open.firstTokenMs ??= clock.now() - open.sentAt;
+      },
+      end: (outcome, usage) => {
+        if (this.#open.get(operation) === open) this.#end(operation, outcome, usage);
+      },
+    };
   }
 
   #end(operation: ModelOperation, status: CallOutcome, usage?: TokenUsage): void {

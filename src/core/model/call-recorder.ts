@@ -8,7 +8,7 @@ export interface CallRecorder {
    *
    * @throws AppError `unavailable` when it can't be written down: then the call must not be sent.
    */
-  begin(): Promise<RecordedCall>;
+  begin(): RecordedCall | Promise<RecordedCall>;
 }
 
 /** A call that was begun and has not ended. */

@@ -63,10 +63,13 @@ export function createOpenAIModel(options: OpenAIModelOptions): LanguageModel {
   /** @throws AppError, or the signal's reason, unless the status is one of success. */
   async function ask(request: ModelRequest, signal: AbortSignal): Promise<StreamedResponse> {
     const body = encode(request, options);
-    const response = await http.post(url, { headers, body, signal }).catch((error) => {
+    let response: StreamedResponse;
+    try {
+      response = await http.post(url, { headers, body, signal });
+    } catch (error) {
       signal.throwIfAborted();
       throw unanswered(error, apiKey);
-    });
+    }
     if (response.status >= 200 && response.status < 300) return response;
     const text = await beginningOf(response.body, MAX_ERROR_LENGTH);
     signal.throwIfAborted();

@@ -184,9 +184,9 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
   }
 
   /** The reader stops before the end. */
-  async return(): Promise<IteratorResult<Buffer, undefined>> {
+  return(): Promise<IteratorResult<Buffer, undefined>> {
     this.close();
-    return END;
+    return Promise.resolve(END);
   }
 
   close(): void {

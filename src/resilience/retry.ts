@@ -36,31 +36,26 @@ class FailedAttempt extends Error {
 }
 
 /**
- * Makes the call again while it may help, with full jitter: each wait is a random part of the longest
- * one, so that calls that failed together don't come back together. A wait that the upstream asked for
- * is kept in full, and jittered on top.
+ * Makes a call that has failed again while that may help, with full jitter: each wait is a random part of the
+ * longest one, so that calls that failed together don't come back together. A wait that the upstream asked
+ * for is kept in full, and jittered on top.
  *
+ * @param failure what the first attempt threw.
  * @throws what the last attempt threw, or the signal's reason.
  */
-export async function withRetries<T>(
-  attempt: (number: number) => Promise<T>,
+export async function tryAgain<T>(
+  failure: unknown,
+  attempt: () => Promise<T>,
   { policy, clock, random, signal, ...options }: RetryOptions,
 ): Promise<T> {
-  let first: FailedAttempt;
-  try {
-    // Most calls need no other, nor p-retry.
-    return await attempt(1);
-  } catch (error) {
-    first = new FailedAttempt(error);
-  }
   try {
     // Not given the signal: p-retry would drop the result of an attempt that ends as the signal aborts,
     // and nobody would let go of what it holds.
     return await pRetry(
       async (number) => {
-        if (number === 1) throw first;
+        if (number === 1) throw new FailedAttempt(failure);
         try {
-          return await attempt(number);
+          return await attempt();
         } catch (error) {
           throw new FailedAttempt(error);
         }

@@ -3,7 +3,7 @@ import { orAborted } from "../core/deadline.ts";
 import { type Admission, Breaker, type BreakerPolicy, type BreakerState, type Outcome } from "./breaker.ts";
 import { Bulkhead, type BulkheadLimits } from "./bulkhead.ts";
 import { idleTimeout } from "./idle-timeout.ts";
-import { type RetryPolicy, withRetries } from "./retry.ts";
+import { type RetryPolicy, tryAgain } from "./retry.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
 /** What an error of an attempt means. */
@@ -68,6 +68,14 @@ export interface Progress {
 /** One attempt at a call. It ends when `signal` aborts. */
 export type Attempt<T> = (signal: AbortSignal, progress: Progress) => Promise<T>;
 
+/** A call, with all its attempts. */
+interface Call<T> {
+  readonly signal: AbortSignal;
+  readonly attempt: Attempt<T>;
+  /** Whether an attempt has passed something on. */
+  isPassedOn: boolean;
+}
+
 const UNNOTED: Progress = { alive: () => undefined, passedOn: () => undefined };
 
 /**
@@ -107,10 +115,16 @@ export class Upstream {
    * @throws UpstreamError, the signal's reason, or what the last attempt threw.
    */
   async call<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
-    const leave = await this.#bulkhead.enter(signal);
+    const place = this.#bulkhead.enter(signal);
+    const leave = place instanceof Promise ? await place : place;
     if (!leave) throw this.#full();
+    const call: Call<T> = { signal, attempt, isPassedOn: false };
     try {
-      return await this.#attempts(signal, attempt);
+      const admission = this.#admit();
+      this.#budget.earn();
+      return await this.#attempt(call, admission);
+    } catch (error) {
+      return await this.#tryAgain(call, error);
     } finally {
       leave();
     }
@@ -132,25 +146,18 @@ export class Upstream {
     }
   }
 
-  #attempts<T>(signal: AbortSignal, attempt: Attempt<T>): Promise<T> {
+  #tryAgain<T>(call: Call<T>, failure: unknown): Promise<T> {
     const { name, retry, clock, observer, random = Math.random } = this.#options;
-    let isPassedOn = false;
-    const tryOnce = (number: number) => {
-      const admission = this.#breaker.admit();
-      if (!admission) throw this.#open();
-      if (number === 1) this.#budget.earn();
-      return this.#attempt(signal, attempt, admission, () => {
-        isPassedOn = true;
-      });
-    };
-    return withRetries(tryOnce, {
+    return tryAgain(failure, () => this.#attempt(call, this.#admit()), {
       policy: retry,
       clock,
       random,
-      signal,
+      signal: call.signal,
       mayRetry: (error) => {
         const { retryable, retryAfterMs = 0 } = this.#failure(error);
-        return retryable && !isPassedOn && this.#breaker.state !== "open" && { notBeforeMs: retryAfterMs };
+        return (
+          retryable && !call.isPassedOn && this.#breaker.state !== "open" && { notBeforeMs: retryAfterMs }
+        );
       },
       afford: () => {
         const affordable = this.#budget.spend();
@@ -161,33 +168,36 @@ export class Upstream {
     });
   }
 
-  async #attempt<T>(
-    signal: AbortSignal,
-    attempt: Attempt<T>,
-    admission: Admission,
-    onPassedOn: () => void,
-  ): Promise<T> {
+  async #attempt<T>(call: Call<T>, admission: Admission): Promise<T> {
     const { clock, timeoutMs } = this.#options;
-    const idle = idleTimeout(clock, timeoutMs, () => this.#timedOut(), signal);
+    const idle = idleTimeout(clock, timeoutMs, () => this.#timedOut(), call.signal);
     const progress: Progress = {
       alive: idle.restart,
       passedOn() {
         idle.restart();
-        onPassedOn();
+        call.isPassedOn = true;
         // Whether the rest comes too is not waited for: others wait for this word.
         if (admission.isProbe) void admission.tell("success");
       },
     };
     try {
-      const answer = await orAborted(attempt(idle.signal, progress), idle.signal);
-      await admission.tell("success");
+      const answer = await orAborted(call.attempt(idle.signal, progress), idle.signal);
+      const told = admission.tell("success");
+      if (told) await told;
       return answer;
     } catch (error) {
-      await admission.tell(signal.aborted ? "unknown" : this.#failure(error).outcome, error);
+      await admission.tell(call.signal.aborted ? "unknown" : this.#failure(error).outcome, error);
       throw error;
     } finally {
       idle.clear();
     }
+  }
+
+  /** @throws UpstreamError while the breaker lets nobody through. */
+  #admit(): Admission {
+    const admission = this.#breaker.admit();
+    if (!admission) throw this.#open();
+    return admission;
   }
 
   #failure(error: unknown): Failure {

@@ -215,7 +215,7 @@ export class HttpServer {
       path,
       contentType: request.headers["content-type"],
     });
-    return observation.serve(request.headers, async () => {
+    return await observation.serve(request.headers, async () => {
       const body = await bodies.read(request, response);
       const result = await route.call(body, { requestId, log, principal }, request.headers);
       this.#untaken.requireRoom(result);

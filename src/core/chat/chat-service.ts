@@ -59,12 +59,12 @@ export class ChatService {
     const { ids, sessions, clock, runner } = this.#deps;
     const { turn, session } = this.#prepare(context, request, "start");
     const stored = await this.#findByKey(turn);
-    if (stored) return runner.attach(stored, turn, context.log);
+    if (stored) return await runner.attach(stored, turn, context.log);
 
     const key = turn.idempotencyKey;
     const conversationId = key === undefined ? ids.next() : derivedId("start", turn.owner, key);
     if (session.key) await sessions.bind(session.key, conversationId, clock.now());
-    return runner.submit(withConversation(turn, conversationId), context.log);
+    return await runner.submit(withConversation(turn, conversationId), context.log);
   }
 
   async continue(context: RequestContext, request: ContinueRequest): Promise<TurnResult> {
@@ -74,11 +74,11 @@ export class ChatService {
     if (conversationId === "" && !session.key) throw sessionRequired();
     if (conversationId !== "" && !isId(conversationId)) throw conversationNotFound();
     const stored = await this.#findByKey(turn);
-    if (stored) return runner.attach(stored, turn, context.log);
+    if (stored) return await runner.attach(stored, turn, context.log);
 
-    if (conversationId !== "" || !session.key) return runner.submit({ turn }, context.log);
+    if (conversationId !== "" || !session.key) return await runner.submit({ turn }, context.log);
     const current = await sessions.resolve(session.key, ids.next(), clock.now());
-    return runner.submit(withConversation(turn, current), context.log);
+    return await runner.submit(withConversation(turn, current), context.log);
   }
 
   async list(

@@ -138,9 +138,10 @@ export class TurnRunner {
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
-    const tracked = work.finally(() => this.#active.delete(tracked));
-    this.#active.add(tracked);
-    return tracked;
+    const ended = () => this.#active.delete(work);
+    this.#active.add(work);
+    work.then(ended, ended);
+    return work;
   }
 
   async #submit(request: TurnRequest, log: Logger): Promise<TurnResult> {
@@ -169,16 +170,20 @@ export class TurnRunner {
         switch (begin.type) {
           case "begun":
             waited();
-            return this.#resultOf(await this.#run(begin.turn, log, { ...begin, announced }));
+            return await this.#resultOf(await this.#run(begin.turn, log, { ...begin, announced }));
           case "duplicate":
             waited();
-            return this.#attach(begin.turn, request.turn.requestHash, log);
+            return await this.#attach(begin.turn, request.turn.requestHash, log);
           case "busy":
             if (!(await this.#settle(begin.running, until, log))) throw busyError();
         }
       }
     };
-    return this.#queue.run(line, limits, run).finally(waited);
+    try {
+      return await this.#queue.run(line, limits, run);
+    } finally {
+      waited();
+    }
   }
 
   async #attach(stored: Turn, requestHash: string, log: Logger): Promise<TurnResult> {
@@ -225,24 +230,27 @@ export class TurnRunner {
     const observer = this.#deps.observer.begin(turn, turnLog);
     const write = (made: readonly ModelCall[]) => store.recordCalls(turn, made);
     const calls = new CallLog(this.#deps, turn.lease.holder, write, observer, begun?.announced);
-    const naming = observer.beside(() => this.#giveTitle(turn, begun?.conversation, calls, turnLog));
+    const known = begun?.conversation;
+    const naming =
+      known?.titleState === "final"
+        ? undefined
+        : observer.beside(() => this.#giveTitle(turn, known, calls, turnLog));
     try {
-      const result = await observer.run(() => {
-        const execution = executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog);
-        return execution.finally(() => calls.finish(turnLog));
-      });
+      const result = await observer.run(() =>
+        executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog),
+      );
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
-        if (result.turn.state === "failed") naming.stop();
-        return { turn: result.turn, title: await naming.title };
+        if (result.turn.state === "failed") naming?.stop();
+        return { turn: result.turn, title: naming ? await naming.title : known?.title };
       }
       const until = clock.now() + settings.timeoutMs + settings.leaseMs;
       const settled = await this.#settle(turn, until, log);
       if (!settled) throw busyError();
       return settled;
     } finally {
-      naming.stop();
-      await naming.title;
+      naming?.stop();
+      if (naming) await naming.title;
     }
   }
 
@@ -252,7 +260,6 @@ export class TurnRunner {
    * turn. Undefined when the store can't tell.
    */
   #giveTitle(turn: RunningTurn, known: Conversation | undefined, calls: CallLog, log: Logger): Naming {
-    if (known?.titleState === "final") return { title: Promise.resolve(known.title), stop: () => undefined };
     const noTitle = new AbortController();
     const signal = AbortSignal.any([noTitle.signal, this.#stop.signal]);
     const name = async () => {

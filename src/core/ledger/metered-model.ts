@@ -12,7 +12,8 @@ export function metered(inner: LanguageModel): LanguageModel {
     provider,
     model,
     async generate(request, signal) {
-      const call = await request.calls?.begin();
+      const begun = request.calls?.begin();
+      const call = begun instanceof Promise ? await begun : begun;
       let outcome: CallOutcome = "unsent";
       let usage: TokenUsage | undefined;
       /** Whether the reader threw the last text back. */

@@ -23,14 +23,14 @@ type ChatHandlers = {
 /** Serves acai.chat.ChatService: generated messages in, core calls, generated messages out. */
 export function bindChatService(chat: ChatService, turns: Pick<TurnGate, "run">): ServiceBinding {
   const handlers: ChatHandlers = {
-    async StartConversation(request, context, headers) {
+    StartConversation(request, context, headers) {
       const { message, sessionMetadata } = request;
       const key = idempotencyKey(request.idempotencyKey, headers);
       return turns.run(context.principal, sessionMetadata, () =>
         chat.start(context, { message, sessionMetadata, idempotencyKey: key }),
       );
     },
-    async ContinueConversation(request, context, headers) {
+    ContinueConversation(request, context, headers) {
       const { conversationId, message, sessionMetadata } = request;
       const key = idempotencyKey(request.idempotencyKey, headers);
       return turns.run(context.principal, sessionMetadata, () =>

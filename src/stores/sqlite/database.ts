@@ -1,8 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { setImmediate as immediate } from "node:timers/promises";
-import { storeUnavailable } from "../../core/errors.ts";
+import { AppError, storeUnavailable } from "../../core/errors.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { cannotOpen, refuseDamaged } from "./damage.ts";
 import { isBusy, storeError } from "./sqlite-errors.ts";
@@ -31,6 +30,12 @@ interface Write {
   readonly fail: (error: unknown) => void;
 }
 
+interface Read {
+  /** Makes it, inside a transaction. Returns what to do once what it found is known to be durable. */
+  readonly find: (sql: Sql) => () => void;
+  readonly fail: (error: unknown) => void;
+}
+
 export interface SqliteOptions {
   /** How long a write waits for another process's, in milliseconds. */
   readonly busyTimeoutMs?: number;
@@ -52,8 +57,7 @@ export class SqliteDatabase {
   /** Set once commits are made durable here, and no more by SQLite itself. */
   #log: WriteAheadLog | undefined;
   readonly #checkpointer: Checkpointer;
-  /** The look whether what was read is durable, which the reads of one round of the event loop share. */
-  #look: Promise<void> | undefined;
+  #reads: Read[] = [];
   /** The last state that other connections made which is known to be durable. */
   #durableVersion: unknown;
   /** Whether a write waits for those of other processes. */
@@ -98,31 +102,60 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs `work`, which reads. What it found is durable when this resolves, whoever wrote it.
+   * Runs `work`, which reads, when the event loop comes round. What it found is durable when this resolves,
+   * whoever wrote it.
    *
    * @throws what `work` throws; AppError `unavailable` when SQLite fails.
    */
-  async read<T>(work: (sql: Sql) => T): Promise<T> {
-    const found = this.run(work);
-    // Reads look together, when the event loop comes round: a look costs as much as a query.
-    this.#look ??= immediate().then(() => this.#untilDurable());
-    await this.#look;
-    return found;
+  read<T>(work: (sql: Sql) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const find: Read["find"] = (sql) => {
+        const found = work(sql);
+        return () => resolve(found);
+      };
+      this.#reads.push({ find, fail: (error) => reject(storeError(error)) });
+      if (this.#reads.length === 1) setImmediate(() => this.#readTogether());
+    });
   }
 
-  /** Resolves when all that could be read up to now is durable. */
-  async #untilDurable(): Promise<void> {
-    this.#look = undefined;
-    const log = this.#ownLog();
+  /** The locks of a transaction, and the look whether what was found is durable, cost as much as a query each. */
+  async #readTogether(): Promise<void> {
+    const reads = this.#reads;
+    this.#reads = [];
     try {
-      // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
-      const version = this.#sql("PRAGMA data_version").get()?.data_version;
-      if (version === this.#durableVersion) return await log.settled();
-      await log.sync();
-      this.#durableVersion = version;
+      const { settled, version } = this.#findAll(reads);
+      await this.#untilDurable(version);
+      for (const settle of settled) settle();
     } catch (error) {
-      throw storeUnavailable(error);
+      const failure = error instanceof AppError ? error : storeUnavailable(error);
+      for (const { fail } of reads) fail(failure);
     }
+  }
+
+  /** All in one transaction, with the version of the database that it saw. One that fails leaves the others be. */
+  #findAll(reads: readonly Read[]): { settled: (() => void)[]; version: unknown } {
+    this.#sql("BEGIN").run();
+    try {
+      const settled = reads.map(({ find, fail }) => {
+        try {
+          return find(this.#sql);
+        } catch (error) {
+          return () => fail(error);
+        }
+      });
+      // It changes with what other connections commit (sqlite.org/pragma.html#pragma_data_version).
+      return { settled, version: this.#sql("PRAGMA data_version").get()?.data_version };
+    } finally {
+      if (this.#db.isTransaction) this.#sql("COMMIT").run();
+    }
+  }
+
+  /** Resolves when all that a transaction could see which saw that version is durable. */
+  async #untilDurable(version: unknown): Promise<void> {
+    const log = this.#ownLog();
+    if (version === this.#durableVersion) return await log.settled();
+    await log.sync();
+    this.#durableVersion = version;
   }
 
   /** Runs `work` on the database. @throws AppError `unavailable` when SQLite fails. */

@@ -111,6 +111,28 @@ test("nor of what another process has committed and not synced yet", async () =>
   await write;
 });
 
+test("reads that come together see one state, and one that fails leaves the others be", async () => {
+  makeTable();
+  const [database, other] = [open(), open()];
+  const failed = new Error("for a reason of its own");
+  const reads = await Promise.allSettled([
+    count(database),
+    database.read(() => {
+      other.transaction((sql) => sql("INSERT INTO t VALUES (1)").run());
+      throw failed;
+    }),
+    database.read((sql) => sql("SELECT x FROM nowhere").get()),
+    count(database),
+  ]);
+  expect(reads).toMatchObject([
+    { value: 0 },
+    { reason: failed },
+    { reason: { code: "unavailable" } },
+    { value: 0 },
+  ]);
+  expect(await count(database)).toBe(1);
+});
+
 test("after a disk has failed nothing is acknowledged, although it says that all is well again", async () => {
   makeTable();
   let failing = false;
@@ -122,6 +144,15 @@ test("after a disk has failed nothing is acknowledged, although it says that all
   failing = false;
   await expect(put(database, 3)).rejects.toMatchObject(unavailable);
   await expect(count(database)).rejects.toMatchObject(unavailable);
+});
+
+test("reads that wait when it is closed fail", async () => {
+  makeTable();
+  const database = open();
+  const reading = count(database);
+  opened.pop();
+  database.close();
+  await expect(reading).rejects.toMatchObject({ code: "unavailable" });
 });
 
 test("what waits is durable when it is closed", async () => {

@@ -178,9 +178,11 @@ class Exchange implements Dispatcher.DispatchHandler, IncomingBody {
     }
     if (this.#failure) return Promise.reject(this.#failure.reason);
     if (this.#ended) return Promise.resolve(END);
-    this.#reader = Promise.withResolvers();
+    const reader = Promise.withResolvers<IteratorResult<Buffer, undefined>>();
+    this.#reader = reader;
+    // What undici has kept back may come before this returns.
     this.#controller?.resume();
-    return this.#reader.promise;
+    return reader.promise;
   }
 
   /** The reader stops before the end. */

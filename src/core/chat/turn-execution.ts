@@ -65,14 +65,15 @@ export async function executeTurn(
     return { type: "ended", turn: { ...base, updatedAt: now, ...outcome } };
   };
 
+  if (turn.attempts > MAX_ATTEMPTS) {
+    const error = new AppError("internal", "The server stopped several times while it worked on this.");
+    log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
+    return end({ state: "failed", error: toTurnError(error) });
+  }
+
   const timeout = deadline(clock, settings.timeoutMs, () => timeoutError(settings.timeoutMs), stop);
   const lease = keepLease(turn, deps, () => timeout.abort(new LeaseLost()), log);
   try {
-    if (turn.attempts > MAX_ATTEMPTS) {
-      const error = new AppError("internal", "The server stopped several times while it worked on this.");
-      log.error({ err: error, attempt: turn.attempts }, "A turn is given up");
-      return await end({ state: "failed", error: toTurnError(error) });
-    }
     const stopWhen = [stepLimit(settings.maxRounds)];
     const written = resumableSteps(turn.steps, stopWhen);
     const steps = [...written];
@@ -127,7 +128,6 @@ export async function executeTurn(
     timeout.clear();
     lease.release();
     calls.close("reply");
-    await calls.finish(log);
   }
 }
 

@@ -236,9 +236,13 @@ export class TurnRunner {
         ? undefined
         : observer.beside(() => this.#giveTitle(turn, known, calls, turnLog));
     try {
-      const result = await observer.run(() =>
-        executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog),
-      );
+      const result = await observer.run(async () => {
+        try {
+          return await executeTurn(turn, calls, this.#deps, observer, this.#stop.signal, turnLog);
+        } finally {
+          await calls.finish(turnLog);
+        }
+      });
       if (result.type === "stopped") throw stoppingError();
       if (result.type === "ended") {
         if (result.turn.state === "failed") naming?.stop();

@@ -206,6 +206,15 @@ describe("a turn whose process died", () => {
     expect(model.requests).toHaveLength(1);
   });
 
+  test("is left as it is when the store fails as it is given up, not ended for that reason", async () => {
+    const server = world.process(new ScriptedModel());
+    const turn = await orphan(server, { attempts: 5 });
+    await world.clock.advance(30_000);
+    server.store.plan("endTurn", fails);
+    await expect(server.runner.takeOver(turn, world.log)).rejects.toMatchObject({ code: "unavailable" });
+    expect(await server.store.findTurn(turn)).toMatchObject({ state: "running" });
+  });
+
   test("whose lease still holds is left alone", async () => {
     const model = new ScriptedModel();
     const server = world.process(model);

@@ -8,7 +8,7 @@ export class CallLog implements Pick<Watched, keyof Watched> {
 
   recorder() {
     const call = { answered() {}, end() {} };
-    return { begin: async () => call };
+    return { begin: () => call };
   }
 
   carry<T>(write: (calls: readonly []) => Promise<T>): Promise<T> {
